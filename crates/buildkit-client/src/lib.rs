@@ -1,0 +1,1 @@
+//! Outside a BuildKit daemon: connect, session, solve, exports, status.

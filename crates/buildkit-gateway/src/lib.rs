@@ -1,0 +1,1 @@
+//! BuildKit's gateway API as a typed client over any channel.

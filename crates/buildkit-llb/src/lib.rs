@@ -1,0 +1,1 @@
+//! BuildKit's LLB: ops, graph, canonical encoding.

@@ -1,0 +1,1 @@
+//! The wire of BuildKit: messages, and services behind a feature.

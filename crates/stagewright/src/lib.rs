@@ -1,0 +1,1 @@
+//! Multi-stage container builds as typed Rust values.
