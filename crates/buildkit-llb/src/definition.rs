@@ -1,0 +1,354 @@
+//! A definition: encoded ops in order, what is said about each, and where they were written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use buildkit_proto::{Message as _, entries, into_map, pb};
+use bytes::Bytes;
+
+use crate::digest::DigestError;
+use crate::source_map::{Location, Position, Range, SourceFile, SourceMap};
+use crate::{Digest, Metadata};
+
+/// What a daemon is asked to solve.
+///
+/// Made by [`Graph::definition`](crate::Graph::definition) or [`Definition::decode`]. One without ops stands
+/// for scratch. Else the last op is the terminal one, which says what the result is and is not run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    pub(crate) ops: Vec<EncodedOp>,
+    pub(crate) metadata: BTreeMap<Digest, Metadata>,
+    pub(crate) source: SourceMap,
+    /// What the terminal op names; `None` for scratch only.
+    pub(crate) head: Option<(Digest, u32)>,
+}
+
+/// An op's bytes and their digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedOp {
+    /// The sha256 of the bytes.
+    pub digest: Digest,
+    /// A message `pb.Op`.
+    pub bytes: Bytes,
+}
+
+/// Why bytes are no definition that a daemon would load.
+///
+/// The rules are those of BuildKit v0.34 solver/llbsolver/vertex.go.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The definition is no protobuf message.
+    #[error("the definition is no message: {0}")]
+    Message(#[source] buildkit_proto::DecodeError),
+    /// An op is no protobuf message.
+    #[error("op {op} of the definition is no message: {source}")]
+    Op {
+        /// Its position.
+        op: usize,
+        /// What is wrong with it.
+        source: buildkit_proto::DecodeError,
+    },
+    /// An op twice.
+    #[error("op {op} of the definition, {digest}, is there before")]
+    Repeated {
+        /// Its position.
+        op: usize,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// An input that names no op.
+    #[error("an input of op {op}: {source}")]
+    Input {
+        /// The op's position.
+        op: usize,
+        /// What is wrong with it.
+        source: DigestError,
+    },
+    /// An input that is not there.
+    #[error("op {op} has an input that is not in the definition: {digest}")]
+    MissingInput {
+        /// The op's position.
+        op: usize,
+        /// What it refers to.
+        digest: Digest,
+    },
+    /// An output number that cannot be.
+    #[error("op {op} has an input with output {index}, which is no output number")]
+    Output {
+        /// The op's position.
+        op: usize,
+        /// The number.
+        index: i64,
+    },
+    /// A last op that is no terminal one.
+    #[error(
+        "the last op of the definition is no terminal op: it has {inputs} inputs instead of one and nothing else"
+    )]
+    Terminal {
+        /// How many inputs it has.
+        inputs: usize,
+    },
+    /// Metadata or locations under a key that names no op.
+    #[error("a key of the definition: {0}")]
+    Key(#[source] DigestError),
+    /// A location in a file that is not there.
+    #[error("op {digest} is located in file {file}, and there are {files}")]
+    File {
+        /// The op.
+        digest: Digest,
+        /// The file's number.
+        file: i32,
+        /// How many files there are.
+        files: usize,
+    },
+}
+
+impl EncodedOp {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self {
+            digest: Digest::of(&bytes),
+            bytes,
+        }
+    }
+}
+
+impl Definition {
+    /// Whether this stands for an empty filesystem, which a daemon cannot solve.
+    #[must_use]
+    pub fn is_scratch(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// All ops in order, the terminal one last.
+    #[must_use]
+    pub fn ops(&self) -> &[EncodedOp] {
+        &self.ops
+    }
+
+    /// The digests of the ops that can run, in order: all but the terminal one's.
+    pub fn digests(&self) -> impl DoubleEndedIterator<Item = Digest> + ExactSizeIterator {
+        self.ops
+            .iter()
+            .take(self.ops.len().saturating_sub(1))
+            .map(|op| op.digest)
+    }
+
+    /// The terminal op.
+    #[must_use]
+    pub fn terminal(&self) -> Option<&EncodedOp> {
+        self.ops.last()
+    }
+
+    /// What the terminal op names: an op and which of its outputs.
+    #[must_use]
+    pub fn head(&self) -> Option<(Digest, u32)> {
+        self.head
+    }
+
+    /// What is said about each op, the terminal one included.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<Digest, Metadata> {
+        &self.metadata
+    }
+
+    /// Where the ops were written.
+    #[must_use]
+    pub fn source(&self) -> &SourceMap {
+        &self.source
+    }
+
+    /// The capabilities that a daemon needs for any of the ops.
+    #[must_use]
+    pub fn caps(&self) -> BTreeSet<&str> {
+        self.metadata
+            .values()
+            .flat_map(|metadata| &metadata.caps)
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// The definition as a protobuf message, always the same bytes for an equal definition.
+    ///
+    /// This is what `buildctl build` reads from its standard input.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        self.to_pb().encode_to_vec()
+    }
+
+    /// Reads a definition, made by whomever. Ops are kept as they are, canonical or not.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::from_pb(pb::Definition::decode(bytes).map_err(DecodeError::Message)?)
+    }
+
+    /// The definition as a message of the wire.
+    #[must_use]
+    pub fn to_pb(&self) -> pb::Definition {
+        if self.is_scratch() {
+            return pb::Definition::default();
+        }
+        let metadata = self
+            .metadata
+            .iter()
+            .map(|(digest, metadata)| (digest.to_string(), metadata.to_pb()));
+        pb::Definition {
+            def: self.ops.iter().map(|op| op.bytes.clone()).collect(),
+            metadata: entries(metadata),
+            source: Some(self.source.to_pb()),
+        }
+    }
+
+    /// Reads a message of the wire, made by whomever. Ops are kept as they are, canonical or not.
+    pub fn from_pb(definition: pb::Definition) -> Result<Self, DecodeError> {
+        let ops: Vec<EncodedOp> = definition.def.into_iter().map(EncodedOp::new).collect();
+        let mut metadata = BTreeMap::new();
+        for (key, value) in into_map(definition.metadata) {
+            metadata.insert(
+                key.parse().map_err(DecodeError::Key)?,
+                Metadata::from_pb(value),
+            );
+        }
+        let source = SourceMap::from_pb(definition.source.unwrap_or_default())?;
+        let head = head_of(&ops)?;
+        Ok(Self {
+            ops,
+            metadata,
+            source,
+            head,
+        })
+    }
+}
+
+/// What the terminal op names. Checks on the way that all inputs are there.
+fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
+    let mut digests = BTreeSet::new();
+    for (position, op) in ops.iter().enumerate() {
+        if !digests.insert(op.digest) {
+            return Err(DecodeError::Repeated {
+                op: position,
+                digest: op.digest,
+            });
+        }
+    }
+    let mut head = None;
+    for (position, op) in ops.iter().enumerate() {
+        let message = pb::Op::decode(op.bytes.clone()).map_err(|source| DecodeError::Op {
+            op: position,
+            source,
+        })?;
+        let mut inputs = Vec::with_capacity(message.inputs.len());
+        for input in &message.inputs {
+            let digest = input.digest.parse().map_err(|source| DecodeError::Input {
+                op: position,
+                source,
+            })?;
+            if !digests.contains(&digest) {
+                return Err(DecodeError::MissingInput {
+                    op: position,
+                    digest,
+                });
+            }
+            let index = u32::try_from(input.index).map_err(|_| DecodeError::Output {
+                op: position,
+                index: input.index,
+            })?;
+            inputs.push((digest, index));
+        }
+        if position + 1 == ops.len() {
+            let (&[input], None) = (inputs.as_slice(), message.op) else {
+                return Err(DecodeError::Terminal {
+                    inputs: inputs.len(),
+                });
+            };
+            head = Some(input);
+        }
+    }
+    Ok(head)
+}
+
+impl SourceMap {
+    fn to_pb(&self) -> pb::Source {
+        let locations = self.locations.iter().map(|(digest, locations)| {
+            let locations = locations.iter().map(Location::to_pb).collect();
+            (digest.to_string(), pb::Locations { locations })
+        });
+        let infos = self.files.iter().map(|file| pb::SourceInfo {
+            filename: file.filename.clone(),
+            data: file.data.clone(),
+            definition: file.definition.as_ref().map(Definition::to_pb),
+            language: file.language.clone(),
+        });
+        pb::Source {
+            locations: entries(locations),
+            infos: infos.collect(),
+        }
+    }
+
+    fn from_pb(source: pb::Source) -> Result<Self, DecodeError> {
+        let mut files = Vec::with_capacity(source.infos.len());
+        for info in source.infos {
+            files.push(SourceFile {
+                filename: info.filename,
+                language: info.language,
+                data: info.data,
+                definition: info.definition.map(Definition::from_pb).transpose()?,
+            });
+        }
+        let mut locations = BTreeMap::new();
+        for (key, value) in into_map(source.locations) {
+            let digest = key.parse().map_err(DecodeError::Key)?;
+            let read = |location| Location::from_pb(location, digest, files.len());
+            locations.insert(
+                digest,
+                value
+                    .locations
+                    .into_iter()
+                    .map(read)
+                    .collect::<Result<_, _>>()?,
+            );
+        }
+        Ok(Self { files, locations })
+    }
+}
+
+impl Location {
+    fn to_pb(&self) -> pb::Location {
+        let position = |at: Position| pb::Position {
+            line: at.line,
+            character: at.character,
+        };
+        let ranges = self.ranges.iter().map(|range| pb::Range {
+            start: Some(position(range.start)),
+            end: Some(position(range.end)),
+        });
+        pb::Location {
+            source_index: i32::try_from(self.file).unwrap_or(i32::MAX),
+            ranges: ranges.collect(),
+        }
+    }
+
+    fn from_pb(location: pb::Location, digest: Digest, files: usize) -> Result<Self, DecodeError> {
+        let position = |at: Option<pb::Position>| {
+            let at = at.unwrap_or_default();
+            Position {
+                line: at.line,
+                character: at.character,
+            }
+        };
+        let file = usize::try_from(location.source_index)
+            .ok()
+            .filter(|&file| file < files);
+        let file = file.ok_or(DecodeError::File {
+            digest,
+            file: location.source_index,
+            files,
+        })?;
+        let ranges = location.ranges.into_iter();
+        let ranges = ranges.map(|range| Range {
+            start: position(range.start),
+            end: position(range.end),
+        });
+        Ok(Self {
+            file,
+            ranges: ranges.collect(),
+        })
+    }
+}

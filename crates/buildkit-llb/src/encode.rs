@@ -1,0 +1,51 @@
+//! Ops as bytes, exactly as the reference Go client writes them, since those bytes are an op's identity.
+//!
+//! Go's protobuf writes the members of a oneof after all other fields of their message. In `Op` that puts
+//! what is done behind platform and constraints, whose numbers are higher; it makes no difference in any
+//! other message of BuildKit v0.34 solver/pb/ops.proto. Maps come as sorted entries already.
+
+use buildkit_proto::{Message as _, pb};
+use bytes::Bytes;
+
+use crate::op::Body;
+use crate::{Digest, Platform};
+
+/// The bytes of an op, whose inputs have these digests. Constraints are present even if they are empty.
+pub(crate) fn op(body: &Body, digests: &[Digest], worker_filter: &[String]) -> Bytes {
+    let inputs = body
+        .inputs
+        .iter()
+        .zip(digests)
+        .map(|(input, digest)| wire_input(*digest, input.index));
+    let envelope = pb::Op {
+        inputs: inputs.collect(),
+        op: None,
+        platform: body.platform.as_ref().map(Platform::to_pb),
+        constraints: Some(pb::WorkerConstraints {
+            filter: worker_filter.to_vec(),
+        }),
+    };
+    let what = pb::Op {
+        op: Some(body.op.clone()),
+        ..pb::Op::default()
+    };
+    let mut bytes = envelope.encode_to_vec();
+    bytes.extend(what.encode_to_vec());
+    bytes.into()
+}
+
+/// The bytes of the op that ends a definition: one input and nothing else.
+pub(crate) fn terminal(digest: Digest, index: u32) -> Bytes {
+    let op = pb::Op {
+        inputs: vec![wire_input(digest, index)],
+        ..pb::Op::default()
+    };
+    op.encode_to_vec().into()
+}
+
+fn wire_input(digest: Digest, index: u32) -> pb::Input {
+    pb::Input {
+        digest: digest.to_string(),
+        index: index.into(),
+    }
+}

@@ -1,0 +1,333 @@
+//! A process over its mounts.
+//!
+//! Order and defaults of the wire form as in BuildKit v0.34 client/llb/exec.go.
+
+use std::net::IpAddr;
+
+use buildkit_proto::pb;
+
+use crate::op::Body;
+use crate::{Mount, OpError, Output, Platform, SecretEnv, SecretMount, SshMount, caps};
+
+/// The resource limits that Linux knows.
+pub(crate) const ULIMITS: [&str; 15] = [
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+/// Runs a process to its end. Each writable mount becomes an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecOp {
+    /// The program and its arguments.
+    pub args: Vec<String>,
+    /// `NAME=value` each, in an order that is part of the digest. The daemon adds `PATH` where there is none.
+    pub env: Vec<String>,
+    /// The working directory, an absolute path.
+    pub cwd: String,
+    /// A name or number, with an optional group after a colon; empty for root.
+    pub user: String,
+    /// The container's name; empty for the daemon's choice.
+    pub hostname: String,
+    /// What the process reaches.
+    pub network: Network,
+    /// What the process may do.
+    pub security: Security,
+    /// Proxies for the environment, which are not part of the cache key.
+    pub proxy: Option<ProxyEnv>,
+    /// Lines for the hosts file.
+    pub extra_hosts: Vec<ExtraHost>,
+    /// Resource limits of the process.
+    pub ulimits: Vec<Ulimit>,
+    /// The parent of the container's control group; empty for the daemon's choice.
+    pub cgroup_parent: String,
+    /// Exit codes that count as success; none means zero.
+    pub valid_exit_codes: Vec<i32>,
+    /// The root filesystem, at `/`, and what is mounted into it. They are sorted by destination on the wire.
+    pub mounts: Vec<Mount>,
+    /// Secrets as files.
+    pub secrets: Vec<SecretMount>,
+    /// Secrets in the environment.
+    pub secret_env: Vec<SecretEnv>,
+    /// Agent sockets.
+    pub ssh: Vec<SshMount>,
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Of which worker and which emulator.
+    pub platform: Platform,
+}
+
+/// What a process reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// The world, from a network of its own.
+    #[default]
+    Sandbox,
+    /// The host's network; needs the entitlement `network.host`.
+    Host,
+    /// Nothing but itself.
+    None,
+}
+
+/// What a process may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Security {
+    /// What a container may.
+    #[default]
+    Sandbox,
+    /// Everything; needs the entitlement `security.insecure`.
+    Insecure,
+}
+
+/// Proxies, which the daemon puts into the environment in upper and lower case; empty for none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxyEnv {
+    /// `HTTP_PROXY`.
+    pub http: String,
+    /// `HTTPS_PROXY`.
+    pub https: String,
+    /// `FTP_PROXY`.
+    pub ftp: String,
+    /// `NO_PROXY`.
+    pub no: String,
+    /// `ALL_PROXY`.
+    pub all: String,
+}
+
+/// A line of the hosts file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtraHost {
+    /// The name.
+    pub host: String,
+    /// Its address.
+    pub ip: IpAddr,
+}
+
+/// A resource limit of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ulimit {
+    /// `nofile`, `nproc`, …
+    pub name: String,
+    /// What is in force at first.
+    pub soft: i64,
+    /// What the process may raise it to.
+    pub hard: i64,
+}
+
+/// A device by its Container Device Interface name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// `vendor/class=name`.
+    pub name: String,
+    /// Without the device the process runs all the same.
+    pub optional: bool,
+}
+
+impl ExecOp {
+    /// This program on this root filesystem (`None` for an empty one), in `/`, as root, with nothing else.
+    #[must_use]
+    pub fn new<S: Into<String>>(
+        root: Option<Output>,
+        args: impl IntoIterator<Item = S>,
+        platform: Platform,
+    ) -> Self {
+        Self {
+            args: args.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            cwd: "/".to_owned(),
+            user: String::new(),
+            hostname: String::new(),
+            network: Network::default(),
+            security: Security::default(),
+            proxy: None,
+            extra_hosts: Vec::new(),
+            ulimits: Vec::new(),
+            cgroup_parent: String::new(),
+            valid_exit_codes: Vec::new(),
+            mounts: vec![Mount::bind("/", root)],
+            secrets: Vec::new(),
+            secret_env: Vec::new(),
+            ssh: Vec::new(),
+            devices: Vec::new(),
+            platform,
+        }
+    }
+
+    /// The same with one more mount.
+    #[must_use]
+    pub fn with_mount(mut self, mount: Mount) -> Self {
+        self.mounts.push(mount);
+        self
+    }
+
+    /// Which output the mount at this destination becomes; `None` if it is not there or makes none.
+    ///
+    /// Outputs are numbered by destination, so one more mount can renumber them.
+    #[must_use]
+    pub fn output_at(&self, dest: &str) -> Option<u32> {
+        let with_output = self
+            .sorted_mounts()
+            .into_iter()
+            .filter(|mount| mount.has_output());
+        (0..)
+            .zip(with_output)
+            .find(|(_, mount)| mount.dest == dest)
+            .map(|(index, _)| index)
+    }
+
+    pub(crate) fn body(&self) -> Result<Body, OpError> {
+        self.validate()?;
+        let mut inputs = Vec::new();
+        let mut outputs = 0;
+        let mut mounts = Vec::new();
+        for mount in self.sorted_mounts() {
+            let output = mount.has_output().then_some(outputs);
+            outputs += usize::from(output.is_some());
+            mounts.push(mount.to_pb(&mut inputs, output));
+        }
+        mounts.extend(self.secrets.iter().map(SecretMount::to_pb));
+        mounts.extend(self.ssh.iter().map(SshMount::to_pb));
+        let op = pb::ExecOp {
+            meta: Some(self.meta()),
+            mounts,
+            network: match self.network {
+                Network::Sandbox => pb::NetMode::Unset,
+                Network::Host => pb::NetMode::Host,
+                Network::None => pb::NetMode::None,
+            }
+            .into(),
+            security: match self.security {
+                Security::Sandbox => pb::SecurityMode::Sandbox,
+                Security::Insecure => pb::SecurityMode::Insecure,
+            }
+            .into(),
+            secretenv: self.secret_env.iter().map(SecretEnv::to_pb).collect(),
+            cdi_devices: self
+                .devices
+                .iter()
+                .map(|device| pb::CdiDevice {
+                    name: device.name.clone(),
+                    optional: device.optional,
+                })
+                .collect(),
+        };
+        Ok(Body {
+            inputs,
+            visits: None,
+            platform: Some(self.platform.clone()),
+            op: pb::op::Op::Exec(op),
+            outputs: u32::try_from(outputs).unwrap_or(u32::MAX),
+            caps: self.caps(),
+        })
+    }
+
+    fn validate(&self) -> Result<(), OpError> {
+        let Some(program) = self.args.first() else {
+            return Err(OpError::ExecWithoutArgs);
+        };
+        if self.cwd.is_empty() {
+            return Err(OpError::ExecWithoutCwd {
+                program: program.clone(),
+            });
+        }
+        if !self.mounts.iter().any(|mount| mount.dest == "/") {
+            return Err(OpError::ExecWithoutRoot {
+                program: program.clone(),
+            });
+        }
+        if let Some(ulimit) = self
+            .ulimits
+            .iter()
+            .find(|ulimit| !ULIMITS.contains(&ulimit.name.as_str()))
+        {
+            return Err(OpError::UnknownUlimit {
+                name: ulimit.name.clone(),
+            });
+        }
+        self.mounts.iter().try_for_each(Mount::validate)
+    }
+
+    /// Of two mounts with one destination the later one stays behind, and above, the earlier one.
+    fn sorted_mounts(&self) -> Vec<&Mount> {
+        let mut mounts: Vec<&Mount> = self.mounts.iter().collect();
+        mounts.sort_by(|a, b| a.dest.cmp(&b.dest));
+        mounts
+    }
+
+    fn meta(&self) -> pb::Meta {
+        pb::Meta {
+            args: self.args.clone(),
+            env: self.env.clone(),
+            cwd: self.cwd.clone(),
+            user: self.user.clone(),
+            proxy_env: self.proxy.as_ref().map(|proxy| pb::ProxyEnv {
+                http_proxy: proxy.http.clone(),
+                https_proxy: proxy.https.clone(),
+                ftp_proxy: proxy.ftp.clone(),
+                no_proxy: proxy.no.clone(),
+                all_proxy: proxy.all.clone(),
+            }),
+            extra_hosts: self
+                .extra_hosts
+                .iter()
+                // Go writes an IPv4 address within IPv6 as plain IPv4.
+                .map(|extra| pb::HostIp { host: extra.host.clone(), ip: extra.ip.to_canonical().to_string() })
+                .collect(),
+            hostname: self.hostname.clone(),
+            ulimit: self
+                .ulimits
+                .iter()
+                .map(|ulimit| pb::Ulimit {
+                    name: ulimit.name.clone(),
+                    soft: ulimit.soft,
+                    hard: ulimit.hard,
+                })
+                .collect(),
+            cgroup_parent: self.cgroup_parent.clone(),
+            remove_mount_stubs_recursive: true,
+            valid_exit_codes: self.valid_exit_codes.clone(),
+        }
+    }
+
+    fn caps(&self) -> Vec<&'static str> {
+        let mut caps = vec![caps::EXEC_META_BASE];
+        for (used, cap) in [
+            (self.network != Network::Sandbox, caps::EXEC_META_NETWORK),
+            (self.security != Security::Sandbox, caps::EXEC_META_SECURITY),
+            (self.proxy.is_some(), caps::EXEC_META_PROXY_ENV),
+            (!self.ulimits.is_empty(), caps::EXEC_META_ULIMIT),
+            (
+                !self.valid_exit_codes.is_empty(),
+                caps::EXEC_VALID_EXIT_CODE,
+            ),
+            (!self.devices.is_empty(), caps::EXEC_META_CDI),
+            // Whatever form the secrets take.
+            (
+                !self.secrets.is_empty() || !self.secret_env.is_empty(),
+                caps::EXEC_MOUNT_SECRET,
+            ),
+            (!self.secret_env.is_empty(), caps::EXEC_SECRET_ENV),
+            (!self.ssh.is_empty(), caps::EXEC_MOUNT_SSH),
+        ] {
+            if used {
+                caps.push(cap);
+            }
+        }
+        for mount in &self.mounts {
+            mount.add_caps(&mut caps);
+        }
+        caps
+    }
+}

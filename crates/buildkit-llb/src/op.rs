@@ -1,0 +1,137 @@
+//! One operation, whatever its kind, and the edges between operations.
+
+use buildkit_proto::pb;
+
+use crate::{
+    DiffOp, ExecOp, FileOp, ImageSource, LocalSource, MergeOp, OpError, PassthroughOp, Platform,
+};
+
+/// An op in a [`Graph`](crate::Graph), by its position there. It means nothing to another graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub(crate) u32);
+
+impl OpId {
+    /// One of the op's filesystems.
+    #[must_use]
+    pub fn output(self, index: u32) -> Output {
+        Output { op: self, index }
+    }
+
+    /// The op's first filesystem, the only one of most.
+    #[must_use]
+    pub fn root(self) -> Output {
+        self.output(0)
+    }
+}
+
+/// One filesystem that an op makes; an empty one, scratch, is `None` where an `Option` of this is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Output {
+    /// The op.
+    pub op: OpId,
+    /// Which of its outputs, from zero.
+    pub index: u32,
+}
+
+/// What is done, and which workers may do it. Made from any kind of op.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// What is done.
+    pub kind: OpKind,
+    /// Worker filters in containerd's syntax, all of which must match; part of the digest.
+    pub worker_filter: Vec<String>,
+}
+
+/// What is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpKind {
+    /// Takes an image from a registry.
+    Image(ImageSource),
+    /// Takes files from the client.
+    Local(LocalSource),
+    /// Runs a process.
+    Exec(ExecOp),
+    /// Changes files.
+    File(FileOp),
+    /// Lays filesystems over each other.
+    Merge(MergeOp),
+    /// Takes the difference of two filesystems.
+    Diff(DiffOp),
+    /// Waits for more than it hands on.
+    Passthrough(PassthroughOp),
+}
+
+impl Op {
+    /// The same for workers that match these filters only.
+    #[must_use]
+    pub fn on_workers<S: Into<String>>(mut self, filter: impl IntoIterator<Item = S>) -> Self {
+        self.worker_filter
+            .extend(filter.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn is_exec(&self) -> bool {
+        matches!(self.kind, OpKind::Exec(_))
+    }
+
+    pub(crate) fn body(&self) -> Result<Body, OpError> {
+        match &self.kind {
+            OpKind::Image(op) => Ok(op.body()),
+            OpKind::Local(op) => Ok(op.body()),
+            OpKind::Exec(op) => op.body(),
+            OpKind::File(op) => op.body(),
+            OpKind::Merge(op) => op.body(),
+            OpKind::Diff(op) => op.body(),
+            OpKind::Passthrough(op) => op.body(),
+        }
+    }
+}
+
+macro_rules! from_kinds {
+    ($($op:ident => $kind:ident,)*) => {
+        $(impl From<$op> for Op {
+            fn from(op: $op) -> Self {
+                Self { kind: OpKind::$kind(op), worker_filter: Vec::new() }
+            }
+        })*
+    };
+}
+
+from_kinds! {
+    ImageSource => Image,
+    LocalSource => Local,
+    ExecOp => Exec,
+    FileOp => File,
+    MergeOp => Merge,
+    DiffOp => Diff,
+    PassthroughOp => Passthrough,
+}
+
+/// An op as it goes on the wire, before the digests of its inputs are filled in.
+pub(crate) struct Body {
+    /// The inputs in the order in which the op's indices mean them.
+    pub(crate) inputs: Vec<Output>,
+    /// The inputs in the order in which the definition lists them, where that is another one.
+    pub(crate) visits: Option<Vec<OpId>>,
+    pub(crate) platform: Option<Platform>,
+    pub(crate) op: pb::op::Op,
+    /// How many outputs others can use.
+    pub(crate) outputs: u32,
+    pub(crate) caps: Vec<&'static str>,
+}
+
+/// Finds an input among those that an op has so far, or adds it.
+pub(crate) fn index_of(inputs: &mut Vec<Output>, input: Output) -> usize {
+    inputs
+        .iter()
+        .position(|&known| known == input)
+        .unwrap_or_else(|| {
+            inputs.push(input);
+            inputs.len() - 1
+        })
+}
+
+/// The index on the wire; -1 for scratch.
+pub(crate) fn wire_index(index: Option<usize>) -> i64 {
+    index.map_or(-1, |index| i64::try_from(index).unwrap_or(i64::MAX))
+}
