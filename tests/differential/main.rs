@@ -1,0 +1,3 @@
+//! Differential tests: the same input through this house and through the Go reference.
+
+mod wire;
