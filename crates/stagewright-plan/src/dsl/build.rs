@@ -1,0 +1,221 @@
+//! `Build`: where every input of a build program comes from.
+
+use std::rc::Rc;
+
+use buildkit_llb::Platform;
+
+use super::files::FileSet;
+use super::record::Recorder;
+use super::role::{Base, Builder, Deps, Role, Runtime, Tester};
+use super::run::Secret;
+use super::stage::Stage;
+use crate::plan::{self, OnPlatform, Origin};
+use crate::problem::Problem;
+use crate::site::Site;
+
+/// The build that a program describes: it starts stages from images and hands out contexts and secrets.
+///
+/// Every stage made from it is in the Plan, whether a target reaches it or not.
+#[derive(Debug)]
+pub struct Build {
+    pub(super) recorder: Rc<Recorder>,
+    platform: Platform,
+    build_platform: Platform,
+}
+
+impl Build {
+    pub(crate) fn new(platform: Platform, build_platform: Platform) -> Self {
+        Self { recorder: Rc::default(), platform, build_platform }
+    }
+
+    pub(crate) fn recorder(&self) -> &Rc<Recorder> {
+        &self.recorder
+    }
+
+    /// Starts a base from an image or from [`Scratch`].
+    #[track_caller]
+    pub fn base(&self, name: impl Into<String>, from: impl StartsFrom) -> Stage<Base> {
+        self.start(name.into(), from.origin())
+    }
+
+    /// Starts a deps stage from an image or from [`Scratch`].
+    #[track_caller]
+    pub fn deps(&self, name: impl Into<String>, from: impl StartsFrom) -> Stage<Deps> {
+        self.start(name.into(), from.origin())
+    }
+
+    /// Starts a builder from an image or from [`Scratch`].
+    #[track_caller]
+    pub fn builder(&self, name: impl Into<String>, from: impl StartsFrom) -> Stage<Builder> {
+        self.start(name.into(), from.origin())
+    }
+
+    /// Starts a tester from an image or from [`Scratch`].
+    #[track_caller]
+    pub fn tester(&self, name: impl Into<String>, from: impl StartsFrom) -> Stage<Tester> {
+        self.start(name.into(), from.origin())
+    }
+
+    /// Starts a runtime image from an image or from [`Scratch`].
+    #[track_caller]
+    pub fn runtime(&self, name: impl Into<String>, from: impl StartsFrom) -> Stage<Runtime> {
+        self.start(name.into(), from.origin())
+    }
+
+    /// The build context: the directory that the person who builds names.
+    #[must_use]
+    pub fn context(&self) -> Source {
+        self.context_named("context")
+    }
+
+    /// A further context, given by name.
+    pub fn context_named(&self, name: impl Into<String>) -> Source {
+        Source { origin: Origin::Context(name.into()) }
+    }
+
+    /// An image, to start stages from and to copy files of.
+    pub fn image(&self, name: impl Into<String>) -> Image {
+        Image { image: plan::Image { name: name.into(), on: OnPlatform::Target } }
+    }
+
+    /// A secret that the person who builds gives by `--secret id=…`.
+    #[track_caller]
+    pub fn secret(&self, id: impl Into<String>) -> Secret {
+        let id = id.into();
+        let index = self.recorder.secret(id.clone(), Site::caller());
+        Secret::new(id, Rc::clone(&self.recorder), index)
+    }
+
+    /// The platform that is built for. A program that asks is called once for each platform.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        self.recorder.platform_asked();
+        &self.platform
+    }
+
+    /// The platform that builds.
+    #[must_use]
+    pub fn build_platform(&self) -> &Platform {
+        &self.build_platform
+    }
+
+    /// A finding of the program itself, at the caller's line: the build is refused with it.
+    #[track_caller]
+    pub fn problem(&self, message: impl Into<String>) {
+        let (at, via) = self.recorder.place(Site::caller());
+        self.recorder.problem(Problem::new(message).at(&at).via(&via).label("refused here"));
+    }
+
+    #[track_caller]
+    fn start<R: Role>(&self, name: String, from: Origin) -> Stage<R> {
+        Stage::start(&self.recorder, name, R::ROLE, from, Site::caller())
+    }
+}
+
+/// The empty filesystem, to start a stage from.
+#[derive(Clone, Copy, Debug)]
+pub struct Scratch;
+
+/// An image of a registry.
+#[derive(Clone, Debug)]
+pub struct Image {
+    image: plan::Image,
+}
+
+impl Image {
+    /// The same image for the platform that builds: for tools that run while building for another platform.
+    #[must_use]
+    pub fn on_build_platform(&self) -> Self {
+        Self { image: plan::Image { name: self.image.name.clone(), on: OnPlatform::Build } }
+    }
+
+    /// A file of the image.
+    pub fn file(&self, path: impl Into<String>) -> FileSet {
+        self.files([path])
+    }
+
+    /// Files of the image.
+    pub fn files<P: Into<String>>(&self, paths: impl IntoIterator<Item = P>) -> FileSet {
+        FileSet::new(Origin::Image(self.image.clone()), paths)
+    }
+
+    /// What is in a directory of the image.
+    pub fn dir(&self, path: impl Into<String>) -> FileSet {
+        self.files([path])
+    }
+}
+
+/// A tree of files that comes from outside: a context.
+#[derive(Clone, Debug)]
+pub struct Source {
+    origin: Origin,
+}
+
+impl Source {
+    /// One file.
+    pub fn file(&self, path: impl Into<String>) -> FileSet {
+        self.files([path])
+    }
+
+    /// Several files. They go into a directory: end the destination with a slash.
+    pub fn files<P: Into<String>>(&self, paths: impl IntoIterator<Item = P>) -> FileSet {
+        FileSet::new(self.origin.clone(), paths)
+    }
+
+    /// What is in a directory.
+    pub fn dir(&self, path: impl Into<String>) -> FileSet {
+        self.files([path])
+    }
+
+    /// Everything.
+    #[must_use]
+    pub fn all(&self) -> FileSet {
+        self.files(["."])
+    }
+}
+
+/// What a stage can start from: an image, or [`Scratch`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not where a stage can start",
+    label = "expected an image's name, `b.image(…)` or `Scratch`",
+    note = "a stage starts from another stage by that stage's method: `base.runtime(\"name\")`"
+)]
+pub trait StartsFrom {
+    #[doc(hidden)]
+    fn origin(self) -> Origin;
+}
+
+#[diagnostic::do_not_recommend]
+impl StartsFrom for &str {
+    fn origin(self) -> Origin {
+        self.to_owned().origin()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl StartsFrom for String {
+    fn origin(self) -> Origin {
+        Origin::Image(plan::Image { name: self, on: OnPlatform::Target })
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl StartsFrom for Image {
+    fn origin(self) -> Origin {
+        Origin::Image(self.image)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl StartsFrom for &Image {
+    fn origin(self) -> Origin {
+        self.clone().origin()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl StartsFrom for Scratch {
+    fn origin(self) -> Origin {
+        Origin::Scratch
+    }
+}

@@ -1,0 +1,219 @@
+//! Commands, with what is mounted while they run.
+
+use std::fmt;
+use std::rc::Rc;
+
+use super::files::Artifact;
+use super::record::Recorder;
+use super::stage::Value;
+use crate::plan::{self, Command, Mount, SecretEnv, Sharing};
+
+/// A command and what it is given for its run alone.
+#[derive(Clone, Debug)]
+#[must_use = "a command does nothing by itself: give it to a stage, `stage.run(sh(…))`"]
+pub struct Run {
+    pub(super) run: plan::Run,
+}
+
+/// A line for the image's shell.
+///
+/// Give it values by [`Run::env`] and `"$NAME"`, not by `format!`: so they cannot be taken for shell words.
+pub fn sh(line: impl Into<String>) -> Run {
+    Run::new(Command::Shell(line.into()))
+}
+
+/// A program and its arguments, without a shell.
+pub fn argv(arguments: impl Argv) -> Run {
+    Run::new(Command::Argv(arguments.argv()))
+}
+
+impl Run {
+    fn new(command: Command) -> Self {
+        Self {
+            run: plan::Run {
+                command,
+                mounts: Vec::new(),
+                env: Vec::new(),
+                secret_env: Vec::new(),
+                workdir: None,
+                user: None,
+                no_network: false,
+            },
+        }
+    }
+
+    /// With a cache.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.run.mounts.push(Mount::Cache { path: cache.path, id: cache.id, sharing: cache.sharing });
+        self
+    }
+
+    /// With files of another stage, read-only, without copying them.
+    pub fn bind(mut self, artifact: &Artifact, path: impl Into<String>) -> Self {
+        let (from, source) = artifact.origin();
+        self.run.mounts.push(Mount::Bind { from, source, path: path.into() });
+        self
+    }
+
+    /// With an empty directory in memory.
+    pub fn tmpfs(mut self, path: impl Into<String>) -> Self {
+        self.run.mounts.push(Mount::Tmpfs { path: path.into() });
+        self
+    }
+
+    /// With a secret as the file `/run/secrets/<id>`.
+    pub fn secret(self, secret: &Secret) -> Self {
+        let path = format!("/run/secrets/{}", secret.id);
+        self.secret_file(path, secret)
+    }
+
+    /// With a secret as a file.
+    pub fn secret_file(mut self, path: impl Into<String>, secret: &Secret) -> Self {
+        self.run.mounts.push(Mount::Secret { id: secret.id.clone(), path: path.into() });
+        self
+    }
+
+    /// With a secret in the environment.
+    pub fn secret_env(mut self, name: impl Into<String>, secret: &Secret) -> Self {
+        self.run.secret_env.push(SecretEnv { name: name.into(), id: secret.id.clone() });
+        self
+    }
+
+    /// With an environment variable.
+    pub fn env(mut self, name: impl Into<String>, value: impl Value) -> Self {
+        self.run.env.push((name.into(), value.value()));
+        self
+    }
+
+    /// In this directory, relative to the stage's.
+    pub fn workdir(mut self, path: impl Into<String>) -> Self {
+        self.run.workdir = Some(path.into());
+        self
+    }
+
+    /// As this user.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.run.user = Some(user.into());
+        self
+    }
+
+    /// Without any network but its own loopback.
+    pub fn no_network(mut self) -> Self {
+        self.run.no_network = true;
+        self
+    }
+}
+
+impl From<&str> for Run {
+    fn from(line: &str) -> Self {
+        sh(line)
+    }
+}
+
+impl From<String> for Run {
+    fn from(line: String) -> Self {
+        sh(line)
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for Run {
+    fn from(arguments: [&str; N]) -> Self {
+        argv(arguments)
+    }
+}
+
+/// A program and its arguments, as a list.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an argument list",
+    label = "expected a list: `[\"node\", \"server.js\"]`",
+    note = "a shell as the first process swallows signals; where you want one, write `[\"sh\", \"-c\", \"…\"]`"
+)]
+pub trait Argv {
+    #[doc(hidden)]
+    fn argv(self) -> Vec<String>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Into<String>, const N: usize> Argv for [S; N] {
+    fn argv(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Into<String>> Argv for Vec<S> {
+    fn argv(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+/// A directory that outlives the build: for what a package manager downloads.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    path: String,
+    id: Option<String>,
+    sharing: Sharing,
+}
+
+impl Cache {
+    /// A cache at this absolute path, shared by all steps that name the same path, in Dockerfiles too.
+    pub fn at(path: impl Into<String>) -> Self {
+        Self { path: path.into(), id: None, sharing: Sharing::Shared }
+    }
+
+    /// npm's downloads, for steps that run as root.
+    #[must_use]
+    pub fn npm() -> Self {
+        Self::at("/root/.npm")
+    }
+
+    /// Under an id of its own: for what depends on a platform or a toolchain.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// One step at a time; another at the same time waits.
+    #[must_use]
+    pub fn locked(mut self) -> Self {
+        self.sharing = Sharing::Locked;
+        self
+    }
+
+    /// One step at a time; another at the same time gets a cache of its own.
+    #[must_use]
+    pub fn private(mut self) -> Self {
+        self.sharing = Sharing::Private;
+        self
+    }
+}
+
+/// A secret: it can be given to a step and to nothing else.
+///
+/// It has no text: the program never sees its value.
+#[derive(Clone)]
+pub struct Secret {
+    id: String,
+    recorder: Rc<Recorder>,
+    index: usize,
+}
+
+impl Secret {
+    pub(super) fn new(id: String, recorder: Rc<Recorder>, index: usize) -> Self {
+        Self { id, recorder, index }
+    }
+
+    /// The build goes on without it.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        self.recorder.optional_secret(self.index);
+        self
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! How a container of an image runs.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::run::Argv;
+use crate::plan::HealthcheckSpec;
+
+/// So many seconds.
+#[must_use]
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// How it is told whether a container is healthy.
+#[derive(Clone, Debug)]
+#[must_use = "give it to an image: `image.healthcheck(…)`"]
+pub struct Healthcheck {
+    spec: HealthcheckSpec,
+}
+
+impl Healthcheck {
+    /// A program that exits with 0 when all is well.
+    pub fn cmd(arguments: impl Argv) -> Self {
+        Self::test(std::iter::once("CMD".to_owned()).chain(arguments.argv()).collect())
+    }
+
+    /// A line for the image's shell that exits with 0 when all is well.
+    pub fn shell(line: impl Into<String>) -> Self {
+        Self::test(vec!["CMD-SHELL".to_owned(), line.into()])
+    }
+
+    /// No check, not even the one of the base image.
+    pub fn none() -> Self {
+        Self::test(vec!["NONE".to_owned()])
+    }
+
+    /// From one check to the next.
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.spec.interval = Some(nanoseconds(interval));
+        self
+    }
+
+    /// The limit of one check.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.spec.timeout = Some(nanoseconds(limit));
+        self
+    }
+
+    /// How long failures after the start do not count.
+    pub fn start_period(mut self, grace: Duration) -> Self {
+        self.spec.start_period = Some(nanoseconds(grace));
+        self
+    }
+
+    /// After how many failures in a row the container counts as unhealthy.
+    pub fn retries(mut self, failures: u32) -> Self {
+        self.spec.retries = Some(failures);
+        self
+    }
+
+    pub(super) fn spec(self) -> HealthcheckSpec {
+        self.spec
+    }
+
+    fn test(test: Vec<String>) -> Self {
+        Self {
+            spec: HealthcheckSpec { test, interval: None, timeout: None, start_period: None, retries: None },
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A port that a container serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    number: u16,
+    protocol: &'static str,
+}
+
+/// A port served by UDP.
+#[must_use]
+pub const fn udp(number: u16) -> Port {
+    Port { number, protocol: "udp" }
+}
+
+impl From<u16> for Port {
+    fn from(number: u16) -> Self {
+        Self { number, protocol: "tcp" }
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.protocol)
+    }
+}
+
+/// One port or several: `3000`, `[80, 443]`, `udp(53)`, an `Option` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a port",
+    label = "expected a port number, `udp(53)`, or a list of them"
+)]
+pub trait IntoPorts {
+    #[doc(hidden)]
+    fn ports(self) -> Vec<Port>;
+}
+
+#[diagnostic::do_not_recommend]
+impl IntoPorts for u16 {
+    fn ports(self) -> Vec<Port> {
+        vec![self.into()]
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl IntoPorts for Port {
+    fn ports(self) -> Vec<Port> {
+        vec![self]
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Into<Port>, const N: usize> IntoPorts for [P; N] {
+    fn ports(self) -> Vec<Port> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: IntoPorts> IntoPorts for Option<P> {
+    fn ports(self) -> Vec<Port> {
+        self.map(IntoPorts::ports).unwrap_or_default()
+    }
+}

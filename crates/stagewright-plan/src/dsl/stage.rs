@@ -1,0 +1,356 @@
+//! `Stage`: one name and one list of steps.
+
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::files::{Artifact, Contents, CopyInto};
+use super::record::Recorder;
+use super::role::{
+    Base, Builder, Deps, Gated, IsImage, Makes, Role, Runtime, StartsBase, StartsBuilder, StartsDeps,
+    StartsDev, StartsRuntime, Tester,
+};
+use super::run::{Argv, Run};
+use super::runtime::{Healthcheck, IntoPorts};
+use crate::plan::{self, Action, Origin};
+use crate::site::Site;
+
+/// A stage of role `R`.
+///
+/// A step takes the stage and gives it back; `&stage` starts the next, named stage. A stage that was used (another
+/// started from it, or an artifact was taken) is closed: a further step is an error that shows both lines. An
+/// image's gates stay open.
+#[must_use = "a step gives the stage back: `let stage = stage.run(…);`"]
+pub struct Stage<R> {
+    recorder: Rc<Recorder>,
+    index: usize,
+    role: PhantomData<fn() -> R>,
+}
+
+impl<R: Role> Stage<R> {
+    pub(super) fn start(
+        recorder: &Rc<Recorder>,
+        name: String,
+        role: plan::Role,
+        from: Origin,
+        site: Site,
+    ) -> Self {
+        let index = recorder.start(name, role, from, site);
+        Self { recorder: Rc::clone(recorder), index, role: PhantomData }
+    }
+
+    /// Copies files: of a directory, what is in it; several files into a directory (`to` ends with a slash).
+    #[track_caller]
+    pub fn copy(self, from: impl CopyInto<R>, to: impl Into<String>) -> Self {
+        let copy = from.copy_to(to.into());
+        self.step(Action::Copy(copy))
+    }
+
+    /// Runs a command: a shell line, a list of arguments, or [`sh`](super::sh) with options.
+    #[track_caller]
+    pub fn run(self, command: impl Into<Run>) -> Self {
+        let run = command.into().run;
+        self.step(Action::Run(run))
+    }
+
+    /// Sets an environment variable, for later steps and, in an image, for its containers.
+    #[track_caller]
+    pub fn env(self, name: impl Into<String>, value: impl Value) -> Self {
+        self.step(Action::Env { name: name.into(), value: value.value() })
+    }
+
+    /// Sets several environment variables.
+    #[track_caller]
+    pub fn envs<K: Into<String>, V: Value>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let mut stage = self;
+        for (name, value) in pairs {
+            stage = stage.env(name, value);
+        }
+        stage
+    }
+
+    /// Sets the working directory and makes it.
+    #[track_caller]
+    pub fn workdir(self, path: impl Into<String>) -> Self {
+        self.step(Action::Workdir { path: path.into() })
+    }
+
+    /// Sets the user (name or id, with `:group` if wanted), of later steps and, in an image, of its containers.
+    #[track_caller]
+    pub fn user(self, user: impl Into<String>) -> Self {
+        self.step(Action::User { user: user.into() })
+    }
+
+    /// Makes a directory with its parents, with mode 755 and owned by root.
+    #[track_caller]
+    pub fn mkdir(self, path: impl Into<String>) -> Self {
+        self.step(Action::Mkdir { path: path.into(), mode: 0o755, owner: None })
+    }
+
+    /// Writes a file: a text, or [`text`](super::text) with mode and owner.
+    #[track_caller]
+    pub fn file(self, path: impl Into<String>, contents: impl Contents) -> Self {
+        let text = contents.contents();
+        self.step(Action::File { path: path.into(), text: text.text, mode: text.mode, owner: text.owner })
+    }
+
+    /// Goes through a preset: a function that takes a stage and gives it back.
+    #[track_caller]
+    pub fn apply<S>(self, preset: impl FnOnce(Self) -> Stage<S>) -> Stage<S> {
+        let recorder = Rc::clone(&self.recorder);
+        recorder.through(Site::caller(), || preset(self))
+    }
+
+    /// Goes through a preset if a condition holds.
+    #[track_caller]
+    pub fn when(self, condition: bool, preset: impl FnOnce(Self) -> Self) -> Self {
+        if condition { self.apply(preset) } else { self }
+    }
+
+    /// Goes through a preset once for each item.
+    #[track_caller]
+    pub fn each<T>(self, items: impl IntoIterator<Item = T>, preset: impl Fn(Self, T) -> Self) -> Self {
+        let site = Site::caller();
+        let recorder = Rc::clone(&self.recorder);
+        items.into_iter().fold(self, |stage, item| recorder.through(site.clone(), || preset(stage, item)))
+    }
+
+    /// Starts a base from this stage.
+    #[track_caller]
+    pub fn base(&self, name: impl Into<String>) -> Stage<Base>
+    where
+        R: StartsBase,
+    {
+        self.next(name.into(), plan::Role::Base)
+    }
+
+    /// Starts a deps stage from this one.
+    #[track_caller]
+    pub fn deps(&self, name: impl Into<String>) -> Stage<Deps>
+    where
+        R: StartsDeps,
+    {
+        self.next(name.into(), plan::Role::Deps)
+    }
+
+    /// Starts a builder from this stage.
+    #[track_caller]
+    pub fn builder(&self, name: impl Into<String>) -> Stage<Builder>
+    where
+        R: StartsBuilder,
+    {
+        self.next(name.into(), plan::Role::Builder)
+    }
+
+    /// Starts a tester from this stage, also from the very image that it gates.
+    #[track_caller]
+    pub fn tester(&self, name: impl Into<String>) -> Stage<Tester> {
+        self.next(name.into(), plan::Role::Tester)
+    }
+
+    /// Starts a runtime image from this stage.
+    #[track_caller]
+    pub fn runtime(&self, name: impl Into<String>) -> Stage<Runtime>
+    where
+        R: StartsRuntime,
+    {
+        self.next(name.into(), plan::Role::Runtime)
+    }
+
+    /// Starts an image for development from this stage, with everything that is in it.
+    #[track_caller]
+    pub fn dev(&self, name: impl Into<String>) -> Stage<Runtime>
+    where
+        R: StartsDev,
+    {
+        self.next(name.into(), plan::Role::Dev)
+    }
+
+    /// What this stage made at an absolute path.
+    #[track_caller]
+    pub fn artifact(&self, path: impl Into<String>) -> Artifact
+    where
+        R: Makes,
+    {
+        self.recorder.used(self.index, Site::caller(), "copied from");
+        Artifact::new(self.name(), path.into())
+    }
+
+    /// Makes the success of testers a condition of this image, or of this tester.
+    ///
+    /// The gate adds nothing to the image, and the image is built beside its tests.
+    #[track_caller]
+    pub fn gated_by(self, gates: impl Gates) -> Self
+    where
+        R: Gated,
+    {
+        self.recorder.gate(self.index, Site::caller(), gates.testers());
+        self
+    }
+
+    /// The program that a container runs, with first arguments.
+    #[track_caller]
+    pub fn entrypoint(self, arguments: impl Argv) -> Self
+    where
+        R: IsImage,
+    {
+        let arguments = arguments.argv();
+        self.configure(|runtime| runtime.entrypoint = Some(arguments))
+    }
+
+    /// The arguments of the entrypoint; without one, the program that a container runs.
+    #[track_caller]
+    pub fn cmd(self, arguments: impl Argv) -> Self
+    where
+        R: IsImage,
+    {
+        let arguments = arguments.argv();
+        self.configure(|runtime| runtime.cmd = Some(arguments))
+    }
+
+    /// A port that a container serves, or several.
+    #[track_caller]
+    pub fn expose(self, ports: impl IntoPorts) -> Self
+    where
+        R: IsImage,
+    {
+        let ports = ports.ports();
+        self.configure(|runtime| runtime.expose.extend(ports.iter().map(ToString::to_string)))
+    }
+
+    /// A label of the image.
+    #[track_caller]
+    pub fn label(self, name: impl Into<String>, value: impl Value) -> Self
+    where
+        R: IsImage,
+    {
+        let (name, value) = (name.into(), value.value());
+        self.configure(|runtime| {
+            runtime.labels.insert(name, value);
+        })
+    }
+
+    /// How it is told whether a container is healthy.
+    #[track_caller]
+    pub fn healthcheck(self, healthcheck: Healthcheck) -> Self
+    where
+        R: IsImage,
+    {
+        self.configure(|runtime| runtime.healthcheck = Some(healthcheck.spec()))
+    }
+
+    /// A directory of data that outlives a container.
+    #[track_caller]
+    pub fn volume(self, path: impl Into<String>) -> Self
+    where
+        R: IsImage,
+    {
+        let path = path.into();
+        self.configure(|runtime| runtime.volumes.push(path))
+    }
+
+    /// The signal that stops a container, as in `SIGINT`.
+    #[track_caller]
+    pub fn stop_signal(self, signal: impl Into<String>) -> Self
+    where
+        R: IsImage,
+    {
+        let signal = signal.into();
+        self.configure(|runtime| runtime.stop_signal = Some(signal))
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.recorder.name(self.index)
+    }
+
+    pub(super) fn place(&self, site: Site) -> Site {
+        self.recorder.place(site).0
+    }
+
+    #[track_caller]
+    fn step(self, action: Action) -> Self {
+        self.recorder.step(self.index, Site::caller(), action);
+        self
+    }
+
+    #[track_caller]
+    fn configure(self, change: impl FnOnce(&mut plan::Runtime)) -> Self {
+        self.recorder.configure(self.index, Site::caller(), change);
+        self
+    }
+
+    #[track_caller]
+    fn next<S: Role>(&self, name: String, role: plan::Role) -> Stage<S> {
+        let site = Site::caller();
+        let started = format!("started from by `{name}`");
+        self.recorder.used(self.index, site.clone(), &started);
+        if role.is_image() {
+            self.recorder.inherited(self.index, site.clone(), &started);
+        }
+        let role = if role == plan::Role::Runtime { self.recorder.image_role(self.index) } else { role };
+        Stage::start(&self.recorder, name, role, Origin::Stage(self.name()), site)
+    }
+}
+
+impl<R: Role> fmt::Debug for Stage<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage").field("name", &self.name()).field("role", &R::ROLE).finish()
+    }
+}
+
+/// Text for an environment variable or a label: anything that can be displayed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not text for an env or a label",
+    label = "this has no text",
+    note = "a secret is given to one command: `sh(…).secret_env(\"NAME\", &secret)`"
+)]
+pub trait Value {
+    #[doc(hidden)]
+    fn value(self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display> Value for T {
+    fn value(self) -> String {
+        self.to_string()
+    }
+}
+
+/// Testers whose success is a condition: `&unit`, `[&unit, &lint]`, `&testers`, or an `Option`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a gate",
+    label = "expected a tester, by reference",
+    note = "only a tester judges: `stage.tester(\"name\").run(…)`"
+)]
+pub trait Gates {
+    #[doc(hidden)]
+    fn testers(self) -> Vec<usize>;
+}
+
+#[diagnostic::do_not_recommend]
+impl Gates for &Stage<Tester> {
+    fn testers(self) -> Vec<usize> {
+        vec![self.index]
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize> Gates for [&Stage<Tester>; N] {
+    fn testers(self) -> Vec<usize> {
+        self.iter().map(|tester| tester.index).collect()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Gates for &Vec<Stage<Tester>> {
+    fn testers(self) -> Vec<usize> {
+        self.iter().map(|tester| tester.index).collect()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<G: Gates> Gates for Option<G> {
+    fn testers(self) -> Vec<usize> {
+        self.map(Gates::testers).unwrap_or_default()
+    }
+}

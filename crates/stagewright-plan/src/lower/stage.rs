@@ -1,0 +1,209 @@
+//! A stage: where it starts, and its steps one by one.
+
+use buildkit_llb::{
+    CopyAction, CopyMode, FileInput, FileOp, Metadata, MkdirAction, MkfileAction, Output, Owner,
+    PassthroughOp, Platform, path,
+};
+
+use super::{LowerError, Lowering, image, names};
+use crate::config::{History, ImageConfig};
+use crate::plan::{Action, Origin, Role, Stage, Step};
+
+/// A stage so far.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    /// Its filesystem; `None` is an empty one.
+    pub(super) root: Option<Output>,
+    /// The platform of what runs in it.
+    pub(super) platform: Platform,
+    /// Environment of its commands. As in the Go client, a variable stands where it was set last.
+    pub(super) env: Vec<(String, String)>,
+    /// Config of an image of it.
+    pub(super) config: ImageConfig,
+}
+
+impl State {
+    /// The working directory.
+    pub(super) fn cwd(&self) -> &str {
+        match self.config.config.working_dir.as_str() {
+            "" => "/",
+            cwd => cwd,
+        }
+    }
+
+    fn set_env(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+        image::set_env(&mut self.config.config.env, name, value);
+    }
+
+    fn record(&mut self, step: &Step, layer: bool) {
+        self.config.history.push(History {
+            created_by: names::action(&step.action),
+            comment: "stagewright".to_owned(),
+            empty_layer: !layer,
+            ..History::default()
+        });
+    }
+}
+
+impl<'a> Lowering<'a> {
+    /// A stage, once everything that it is made from is lowered.
+    pub(super) fn stage(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
+        let mut state = self.start(stage)?;
+        for (position, step) in stage.steps.iter().enumerate() {
+            self.step(stage, position, step, &mut state)?;
+        }
+        if stage.role.is_image() {
+            image::apply(&stage.runtime, &mut state.config.config);
+        }
+        Ok(state)
+    }
+
+    fn start(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
+        let mut state = match &stage.from {
+            Origin::Stage(from) => self.stages[from.as_str()].clone(),
+            Origin::Image(image) => {
+                let (op, config) = self.image(image, &stage.name, &stage.at)?;
+                State::from_image(op.root(), self.world.platform_of(image).clone(), config)
+            }
+            Origin::Scratch | Origin::Context(_) => State::scratch(self.world.platform.clone()),
+        };
+        if stage.role == Role::Tester && !stage.gates.is_empty() {
+            state.root = Some(self.after_other_testers(stage, &state)?);
+        }
+        Ok(state)
+    }
+
+    /// Where a tester starts that waits for others.
+    fn after_other_testers(&mut self, stage: &'a Stage, state: &State) -> Result<Output, LowerError> {
+        let at = &stage.gates[0].at;
+        if !self.world.passthrough {
+            return Err(LowerError::Order { stage: stage.name.clone(), site: at.clone() });
+        }
+        let root = self.or_empty(state.root, stage)?;
+        let gates = stage.gates.iter().filter_map(|gate| self.stages[gate.stage.as_str()].root);
+        let op = PassthroughOp::requiring(format!("order {}", stage.name), root, gates);
+        let name = names::order(&stage.name, stage.gates.iter().map(|gate| gate.stage.as_str()));
+        Ok(self.add(op, Metadata::named(name), at)?.root())
+    }
+
+    fn step(
+        &mut self,
+        stage: &'a Stage,
+        position: usize,
+        step: &'a Step,
+        state: &mut State,
+    ) -> Result<(), LowerError> {
+        let metadata =
+            Metadata { ignore_cache: self.world.no_cache, ..Metadata::named(names::step(stage, position)) };
+        let layer = match &step.action {
+            Action::Copy(copy) => {
+                let from = self.origin(&copy.from, &stage.name, &step.at)?;
+                let op = super::copy::op(copy, from, state);
+                state.root = Some(self.add(op, metadata, &step.at)?.root());
+                true
+            }
+            Action::Run(run) => {
+                let op = self.exec(stage, step, run, state)?;
+                state.root = Some(self.add(op, metadata, &step.at)?.root());
+                true
+            }
+            Action::Env { name, value } => {
+                state.set_env(name, value);
+                false
+            }
+            Action::User { user } => {
+                state.config.config.user.clone_from(user);
+                false
+            }
+            Action::Workdir { path } => {
+                let cwd = path::resolve(state.cwd(), path);
+                state.config.config.working_dir.clone_from(&cwd);
+                let layer = cwd != "/";
+                if layer {
+                    let user = &state.config.config.user;
+                    let owner = (!user.is_empty()).then(|| Owner::parse(user));
+                    let made = MkdirAction { parents: true, owner, ..MkdirAction::new(cwd, 0o755) };
+                    // A directory is made anew only when what is below it is: the cache is not asked to be ignored.
+                    let metadata = Metadata { ignore_cache: false, ..metadata };
+                    state.root =
+                        Some(self.add(FileOp::chain(state.root, [made]), metadata, &step.at)?.root());
+                }
+                layer
+            }
+            Action::Mkdir { path, mode, owner } => {
+                let path = path::resolve(state.cwd(), path);
+                let owner = owner.as_deref().map(Owner::parse);
+                let made = MkdirAction { parents: true, owner, ..MkdirAction::new(path, bits(*mode)) };
+                state.root = Some(self.add(FileOp::chain(state.root, [made]), metadata, &step.at)?.root());
+                true
+            }
+            Action::File { path, text, mode, owner } => {
+                let op = self.file_op(step, path, text, *mode, owner.as_deref(), state)?;
+                state.root = Some(self.add(op, metadata, &step.at)?.root());
+                true
+            }
+        };
+        state.record(step, layer);
+        Ok(())
+    }
+
+    /// A file, by way of an op of its own: as `COPY <<EOF`, which makes the directories above it.
+    fn file_op(
+        &mut self,
+        step: &'a Step,
+        path: &str,
+        text: &str,
+        mode: u32,
+        owner: Option<&str>,
+        state: &State,
+    ) -> Result<FileOp, LowerError> {
+        let dest = path::resolve(state.cwd(), path);
+        let name = format!("/{}", path::base(&dest));
+        let made = MkfileAction::new(name.clone(), 0o644, text.to_owned().into_bytes());
+        let metadata = Metadata::named("[internal] preparing inline document");
+        let document = self.add(FileOp::chain(None, [made]), metadata, &step.at)?.root();
+        let mut copy = CopyAction::new(document, name, dest);
+        copy.create_dest_path = true;
+        copy.owner = owner.map(Owner::parse);
+        copy.mode = (mode != 0o644).then(|| CopyMode::Bits(bits(mode)));
+        let mut op = FileOp::default();
+        op.push(FileInput::from(state.root), copy);
+        Ok(op)
+    }
+}
+
+impl State {
+    fn from_image(root: Output, platform: Platform, config: &ImageConfig) -> Self {
+        let mut config = config.clone();
+        // The exporter says when this image was made.
+        config.created = None;
+        // Triggers are for who starts from the base, not for who starts from this.
+        config.config.on_build.clear();
+        let mut state = Self { root: Some(root), platform, env: Vec::new(), config };
+        for variable in state.config.config.env.clone() {
+            let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
+            state.set_env(name, value);
+        }
+        state
+    }
+
+    /// As docker/dockerfile: an empty image has the default `PATH` in its config.
+    fn scratch(platform: Platform) -> Self {
+        let config = ImageConfig {
+            architecture: platform.architecture.clone(),
+            os: platform.os.clone(),
+            variant: Some(platform.variant.clone()).filter(|variant| !variant.is_empty()),
+            ..ImageConfig::default()
+        };
+        let mut state = Self { root: None, platform, env: Vec::new(), config };
+        state.set_env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        state
+    }
+}
+
+/// Permission bits, which a checked Plan keeps below 0o10000.
+pub(super) fn bits(mode: u32) -> u16 {
+    u16::try_from(mode & 0o7777).expect("twelve bits fit")
+}
