@@ -1,0 +1,464 @@
+//! Errors of the daemon, with the typed details that travel beside them.
+//!
+//! A failed call carries a `google.rpc.Status` in the trailer `grpc-status-details-bin`. Its details
+//! are `Any`s whose value is JSON, not protobuf, under type urls such as
+//! `github.com/moby/buildkit/errdefs.Source+json` (BuildKit v0.34 `util/grpcerrors/grpcerrors.go`,
+//! `solver/errdefs`). [`GatewayError`] keeps them as they came, so that an error that is passed on
+//! loses nothing; they are read only when asked for.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use buildkit_proto::rpc;
+use bytes::Bytes;
+use prost::Message as _;
+use prost_types::Any;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tonic::{Code, Status};
+
+/// What every type url of BuildKit starts with.
+const URL_PREFIX: &str = "github.com/moby/buildkit/";
+
+/// An error of the daemon, or one that a driver tells the daemon: a gRPC code, a message and details.
+///
+/// Shown, it is the message alone. An own message takes code Unknown ([`GatewayError::new`]): clients
+/// print the name of any other code in front of the text, and code Cancelled counts as cancelled.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct GatewayError {
+    code: Code,
+    message: String,
+    details: Vec<Any>,
+}
+
+/// One detail of an error, read.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The step that failed, with ids to debug it.
+    Solve(Solve),
+    /// Where the failing step was written.
+    Source(Source),
+    /// The digest of the failing vertex.
+    Vertex(String),
+    /// The exit code of the failing process.
+    Exit(u32),
+    /// A stack trace of the daemon, as it came.
+    Stack(Bytes),
+    /// A detail that is not known here, or one that did not read.
+    Unknown {
+        /// Its type url.
+        type_url: String,
+        /// Its value, as it came.
+        value: Bytes,
+    },
+}
+
+/// The detail `errdefs.Solve`: the inputs and mounts of the op that failed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Solve {
+    /// Ids of the op's inputs, to be mounted into a container for debugging.
+    #[serde(rename = "inputIDs", deserialize_with = "or_default")]
+    pub input_ids: Vec<String>,
+    /// Ids of the op's mounts as the failing process left them.
+    #[serde(rename = "mountIDs", deserialize_with = "or_default")]
+    pub mount_ids: Vec<String>,
+    /// The op, as the JSON that the daemon wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op: Option<serde_json::Value>,
+    /// The op's description, with its name under `llb.customname`.
+    #[serde(deserialize_with = "or_default")]
+    pub description: BTreeMap<String, String>,
+}
+
+/// The detail `errdefs.Source`: a file and the ranges in it that are at fault.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Source {
+    /// The file.
+    #[serde(deserialize_with = "or_default")]
+    pub info: SourceInfo,
+    /// The ranges; there may be several.
+    #[serde(deserialize_with = "or_default")]
+    pub ranges: Vec<Range>,
+}
+
+/// A source file as it was at the time of the build.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceInfo {
+    /// Its name, for people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub filename: String,
+    /// Its text.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "to_base64",
+        deserialize_with = "from_base64"
+    )]
+    pub data: Vec<u8>,
+    /// Its language, such as `Rust` or `Dockerfile`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub language: String,
+}
+
+/// A range of a source file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Range {
+    /// Where it starts.
+    #[serde(deserialize_with = "or_default")]
+    pub start: Position,
+    /// Where it ends; a line of 0 stands for the line of the start.
+    #[serde(deserialize_with = "or_default")]
+    pub end: Position,
+}
+
+/// A place in a source file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Position {
+    /// The line, counted from 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub line: i32,
+    /// The character in the line, counted from 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub character: i32,
+}
+
+impl GatewayError {
+    /// An own error, with code Unknown and no details.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::with_code(Code::Unknown, message)
+    }
+
+    /// The error that stands for "the user cancelled".
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self::with_code(Code::Cancelled, "build cancelled")
+    }
+
+    /// An own error with a code.
+    #[must_use]
+    pub fn with_code(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+        }
+    }
+
+    /// Adds where the fault lies; clients print an excerpt of it.
+    #[must_use]
+    pub fn with_source(mut self, source: &Source) -> Self {
+        if let Ok(value) = serde_json::to_vec(source) {
+            let type_url = format!("{URL_PREFIX}errdefs.Source+json");
+            self.details.push(Any { type_url, value });
+        }
+        self
+    }
+
+    /// The gRPC code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The details, read, in their order.
+    pub fn details(&self) -> impl Iterator<Item = Detail> + '_ {
+        self.details.iter().map(Detail::read)
+    }
+
+    /// The details as they came.
+    #[must_use]
+    pub fn raw_details(&self) -> &[Any] {
+        &self.details
+    }
+
+    /// Where the fault lies, outermost first.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source> {
+        self.details()
+            .filter_map(|detail| match detail {
+                Detail::Source(source) => Some(source),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The digest of the vertex that failed.
+    #[must_use]
+    pub fn vertex(&self) -> Option<String> {
+        self.details().find_map(|detail| match detail {
+            Detail::Vertex(digest) => Some(digest),
+            _ => None,
+        })
+    }
+
+    /// The exit code of the process that failed.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u32> {
+        self.details().find_map(|detail| match detail {
+            Detail::Exit(code) => Some(code),
+            _ => None,
+        })
+    }
+
+    /// The inputs and mounts of the op that failed.
+    #[must_use]
+    pub fn solve(&self) -> Option<Solve> {
+        self.details().find_map(|detail| match detail {
+            Detail::Solve(solve) => Some(solve),
+            _ => None,
+        })
+    }
+
+    /// The same as a message of the wire.
+    #[must_use]
+    pub fn to_rpc(&self) -> rpc::Status {
+        rpc::Status {
+            code: i32::from(self.code),
+            message: self.message.clone(),
+            details: self.details.clone(),
+        }
+    }
+}
+
+impl From<Status> for GatewayError {
+    fn from(status: Status) -> Self {
+        // Details that do not read are dropped: code and message stand in headers of their own.
+        let details = rpc::Status::decode(status.details()).map(|full| full.details);
+        Self {
+            code: status.code(),
+            message: status.message().to_owned(),
+            details: details.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&GatewayError> for GatewayError {
+    fn from(error: &GatewayError) -> Self {
+        error.clone()
+    }
+}
+
+impl From<GatewayError> for Status {
+    fn from(error: GatewayError) -> Self {
+        let details = error.to_rpc().encode_to_vec();
+        Status::with_details(error.code, error.message, details.into())
+    }
+}
+
+impl SourceInfo {
+    pub(crate) fn to_pb(&self) -> buildkit_proto::pb::SourceInfo {
+        buildkit_proto::pb::SourceInfo {
+            filename: self.filename.clone(),
+            data: self.data.clone().into(),
+            definition: None,
+            language: self.language.clone(),
+        }
+    }
+}
+
+impl Range {
+    pub(crate) fn to_pb(self) -> buildkit_proto::pb::Range {
+        let place = |at: Position| buildkit_proto::pb::Position {
+            line: at.line,
+            character: at.character,
+        };
+        buildkit_proto::pb::Range {
+            start: Some(place(self.start)),
+            end: Some(place(self.end)),
+        }
+    }
+}
+
+impl Detail {
+    /// Reads one detail. What does not read is given as unknown.
+    #[must_use]
+    pub fn read(any: &Any) -> Self {
+        let name = any
+            .type_url
+            .strip_prefix(URL_PREFIX)
+            .unwrap_or(&any.type_url);
+        let read = match name {
+            "errdefs.Solve+json" => from_json(any).map(Self::Solve),
+            "errdefs.Source+json" => from_json(any).map(Self::Source),
+            "errdefs.Vertex+json" => {
+                from_json(any).map(|vertex: Vertex| Self::Vertex(vertex.digest))
+            }
+            "gatewayapi.ExitMessage+json" => from_json(any).map(|exit: Exit| Self::Exit(exit.code)),
+            "stack.Stack+json" => Some(Self::Stack(Bytes::copy_from_slice(&any.value))),
+            _ => None,
+        };
+        read.unwrap_or_else(|| Self::Unknown {
+            type_url: any.type_url.clone(),
+            value: Bytes::copy_from_slice(&any.value),
+        })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Vertex {
+    digest: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Exit {
+    #[serde(rename = "Code")]
+    code: u32,
+}
+
+fn from_json<'a, T: Deserialize<'a>>(any: &'a Any) -> Option<T> {
+    serde_json::from_slice(&any.value).ok()
+}
+
+/// Go writes an absent message, list or map as null.
+fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text: String = or_default(deserializer)?;
+    STANDARD.decode(text).map_err(serde::de::Error::custom)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(value: &i32) -> bool {
+    *value == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn any(name: &str, json: &str) -> Any {
+        Any {
+            type_url: format!("{URL_PREFIX}{name}"),
+            value: json.as_bytes().to_vec(),
+        }
+    }
+
+    fn failed_step() -> GatewayError {
+        let details = vec![
+            any("stack.Stack+json", r#"{"frames":[]}"#),
+            any("errdefs.Vertex+json", r#"{"digest":"sha256:aa"}"#),
+            any("gatewayapi.ExitMessage+json", r#"{"Code":42}"#),
+            any(
+                "errdefs.Source+json",
+                r#"{"info":{"filename":"stages.rs","data":"YQpi","definition":{}},
+                   "ranges":[{"start":{"line":2},"end":{"line":2,"character":4}},{"start":null}]}"#,
+            ),
+            any(
+                "errdefs.Solve+json",
+                r#"{"inputIDs":["x"],"mountIDs":null,"op":{"Op":{"exec":{}}},"Subject":null}"#,
+            ),
+            any("errdefs.Later+json", "{}"),
+        ];
+        GatewayError {
+            code: Code::Unknown,
+            message: "exit code: 42".into(),
+            details,
+        }
+    }
+
+    #[test]
+    fn details_are_read() {
+        let error = failed_step();
+        assert_eq!(error.to_string(), "exit code: 42");
+        assert_eq!(error.vertex().as_deref(), Some("sha256:aa"));
+        assert_eq!(error.exit_code(), Some(42));
+        let solve = error.solve().unwrap();
+        assert_eq!((solve.input_ids.len(), solve.mount_ids.len()), (1, 0));
+        let [source] = &error.sources()[..] else {
+            panic!("one source")
+        };
+        assert_eq!(
+            (source.info.filename.as_str(), &source.info.data[..]),
+            ("stages.rs", &b"a\nb"[..])
+        );
+        assert_eq!(
+            source.ranges[0].end,
+            Position {
+                line: 2,
+                character: 4
+            }
+        );
+        assert_eq!(source.ranges[1], Range::default());
+        assert!(matches!(
+            error.details().last(),
+            Some(Detail::Unknown { .. })
+        ));
+    }
+
+    #[test]
+    fn passed_on_nothing_is_lost() {
+        let error = failed_step();
+        let back = GatewayError::from(Status::from(error.clone()));
+        assert_eq!(back.to_rpc(), error.to_rpc());
+    }
+
+    #[test]
+    fn nonsense_is_kept_as_unknown() {
+        for json in ["", "{", r#"{"info":{"data":"%%"}}"#] {
+            let detail = Detail::read(&any("errdefs.Source+json", json));
+            assert!(matches!(detail, Detail::Unknown { value, .. } if value == json.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn details_that_are_no_status_leave_code_and_message() {
+        let status =
+            Status::with_details(Code::NotFound, "no such job", Bytes::from_static(b"\xff"));
+        let error = GatewayError::from(status);
+        assert_eq!(
+            (error.code(), error.message()),
+            (Code::NotFound, "no such job")
+        );
+        assert!(error.raw_details().is_empty());
+    }
+
+    #[test]
+    fn an_own_source_reads_back() {
+        let source = Source {
+            info: SourceInfo {
+                filename: "stages.rs".into(),
+                data: b"fn main() {}".to_vec(),
+                language: "Rust".into(),
+            },
+            ranges: vec![Range {
+                start: Position {
+                    line: 1,
+                    character: 0,
+                },
+                end: Position {
+                    line: 1,
+                    character: 3,
+                },
+            }],
+        };
+        assert_eq!(
+            GatewayError::new("no").with_source(&source).sources(),
+            [source]
+        );
+    }
+}
