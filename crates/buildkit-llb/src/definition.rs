@@ -104,10 +104,7 @@ pub enum DecodeError {
 
 impl EncodedOp {
     pub(crate) fn new(bytes: Bytes) -> Self {
-        Self {
-            digest: Digest::of(&bytes),
-            bytes,
-        }
+        Self { digest: Digest::of(&bytes), bytes }
     }
 }
 
@@ -126,10 +123,7 @@ impl Definition {
 
     /// The digests of the ops that can run, in order: all but the terminal one's.
     pub fn digests(&self) -> impl DoubleEndedIterator<Item = Digest> + ExactSizeIterator {
-        self.ops
-            .iter()
-            .take(self.ops.len().saturating_sub(1))
-            .map(|op| op.digest)
+        self.ops.iter().take(self.ops.len().saturating_sub(1)).map(|op| op.digest)
     }
 
     /// The terminal op.
@@ -159,11 +153,7 @@ impl Definition {
     /// The capabilities that a daemon needs for any of the ops.
     #[must_use]
     pub fn caps(&self) -> BTreeSet<&str> {
-        self.metadata
-            .values()
-            .flat_map(|metadata| &metadata.caps)
-            .map(String::as_str)
-            .collect()
+        self.metadata.values().flat_map(|metadata| &metadata.caps).map(String::as_str).collect()
     }
 
     /// The definition as a protobuf message, always the same bytes for an equal definition.
@@ -185,10 +175,7 @@ impl Definition {
         if self.is_scratch() {
             return pb::Definition::default();
         }
-        let metadata = self
-            .metadata
-            .iter()
-            .map(|(digest, metadata)| (digest.to_string(), metadata.to_pb()));
+        let metadata = self.metadata.iter().map(|(digest, metadata)| (digest.to_string(), metadata.to_pb()));
         pb::Definition {
             def: self.ops.iter().map(|op| op.bytes.clone()).collect(),
             metadata: entries(metadata),
@@ -201,19 +188,11 @@ impl Definition {
         let ops: Vec<EncodedOp> = definition.def.into_iter().map(EncodedOp::new).collect();
         let mut metadata = BTreeMap::new();
         for (key, value) in into_map(definition.metadata) {
-            metadata.insert(
-                key.parse().map_err(DecodeError::Key)?,
-                Metadata::from_pb(value),
-            );
+            metadata.insert(key.parse().map_err(DecodeError::Key)?, Metadata::from_pb(value));
         }
         let source = SourceMap::from_pb(definition.source.unwrap_or_default())?;
         let head = head_of(&ops)?;
-        Ok(Self {
-            ops,
-            metadata,
-            source,
-            head,
-        })
+        Ok(Self { ops, metadata, source, head })
     }
 }
 
@@ -222,41 +201,27 @@ fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
     let mut digests = BTreeSet::new();
     for (position, op) in ops.iter().enumerate() {
         if !digests.insert(op.digest) {
-            return Err(DecodeError::Repeated {
-                op: position,
-                digest: op.digest,
-            });
+            return Err(DecodeError::Repeated { op: position, digest: op.digest });
         }
     }
     let mut head = None;
     for (position, op) in ops.iter().enumerate() {
-        let message = pb::Op::decode(op.bytes.clone()).map_err(|source| DecodeError::Op {
-            op: position,
-            source,
-        })?;
+        let message =
+            pb::Op::decode(op.bytes.clone()).map_err(|source| DecodeError::Op { op: position, source })?;
         let mut inputs = Vec::with_capacity(message.inputs.len());
         for input in &message.inputs {
-            let digest = input.digest.parse().map_err(|source| DecodeError::Input {
-                op: position,
-                source,
-            })?;
+            let digest =
+                input.digest.parse().map_err(|source| DecodeError::Input { op: position, source })?;
             if !digests.contains(&digest) {
-                return Err(DecodeError::MissingInput {
-                    op: position,
-                    digest,
-                });
+                return Err(DecodeError::MissingInput { op: position, digest });
             }
-            let index = u32::try_from(input.index).map_err(|_| DecodeError::Output {
-                op: position,
-                index: input.index,
-            })?;
+            let index = u32::try_from(input.index)
+                .map_err(|_| DecodeError::Output { op: position, index: input.index })?;
             inputs.push((digest, index));
         }
         if position + 1 == ops.len() {
             let (&[input], None) = (inputs.as_slice(), message.op) else {
-                return Err(DecodeError::Terminal {
-                    inputs: inputs.len(),
-                });
+                return Err(DecodeError::Terminal { inputs: inputs.len() });
             };
             head = Some(input);
         }
@@ -276,10 +241,7 @@ impl SourceMap {
             definition: file.definition.as_ref().map(Definition::to_pb),
             language: file.language.clone(),
         });
-        pb::Source {
-            locations: entries(locations),
-            infos: infos.collect(),
-        }
+        pb::Source { locations: entries(locations), infos: infos.collect() }
     }
 
     fn from_pb(source: pb::Source) -> Result<Self, DecodeError> {
@@ -296,14 +258,7 @@ impl SourceMap {
         for (key, value) in into_map(source.locations) {
             let digest = key.parse().map_err(DecodeError::Key)?;
             let read = |location| Location::from_pb(location, digest, files.len());
-            locations.insert(
-                digest,
-                value
-                    .locations
-                    .into_iter()
-                    .map(read)
-                    .collect::<Result<_, _>>()?,
-            );
+            locations.insert(digest, value.locations.into_iter().map(read).collect::<Result<_, _>>()?);
         }
         Ok(Self { files, locations })
     }
@@ -311,44 +266,23 @@ impl SourceMap {
 
 impl Location {
     fn to_pb(&self) -> pb::Location {
-        let position = |at: Position| pb::Position {
-            line: at.line,
-            character: at.character,
-        };
-        let ranges = self.ranges.iter().map(|range| pb::Range {
-            start: Some(position(range.start)),
-            end: Some(position(range.end)),
-        });
-        pb::Location {
-            source_index: i32::try_from(self.file).unwrap_or(i32::MAX),
-            ranges: ranges.collect(),
-        }
+        let position = |at: Position| pb::Position { line: at.line, character: at.character };
+        let ranges = self
+            .ranges
+            .iter()
+            .map(|range| pb::Range { start: Some(position(range.start)), end: Some(position(range.end)) });
+        pb::Location { source_index: i32::try_from(self.file).unwrap_or(i32::MAX), ranges: ranges.collect() }
     }
 
     fn from_pb(location: pb::Location, digest: Digest, files: usize) -> Result<Self, DecodeError> {
         let position = |at: Option<pb::Position>| {
             let at = at.unwrap_or_default();
-            Position {
-                line: at.line,
-                character: at.character,
-            }
+            Position { line: at.line, character: at.character }
         };
-        let file = usize::try_from(location.source_index)
-            .ok()
-            .filter(|&file| file < files);
-        let file = file.ok_or(DecodeError::File {
-            digest,
-            file: location.source_index,
-            files,
-        })?;
+        let file = usize::try_from(location.source_index).ok().filter(|&file| file < files);
+        let file = file.ok_or(DecodeError::File { digest, file: location.source_index, files })?;
         let ranges = location.ranges.into_iter();
-        let ranges = ranges.map(|range| Range {
-            start: position(range.start),
-            end: position(range.end),
-        });
-        Ok(Self {
-            file,
-            ranges: ranges.collect(),
-        })
+        let ranges = ranges.map(|range| Range { start: position(range.start), end: position(range.end) });
+        Ok(Self { file, ranges: ranges.collect() })
     }
 }

@@ -21,12 +21,8 @@ impl DiffOp {
         }
         let upper_index = usize::from(self.lower.is_some());
         let op = pb::DiffOp {
-            lower: Some(pb::LowerDiffInput {
-                input: wire_index(self.lower.map(|_| 0)),
-            }),
-            upper: Some(pb::UpperDiffInput {
-                input: wire_index(self.upper.map(|_| upper_index)),
-            }),
+            lower: Some(pb::LowerDiffInput { input: wire_index(self.lower.map(|_| 0)) }),
+            upper: Some(pb::UpperDiffInput { input: wire_index(self.upper.map(|_| upper_index)) }),
         };
         Ok(Body {
             inputs: self.lower.into_iter().chain(self.upper).collect(),

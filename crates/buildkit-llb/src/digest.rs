@@ -55,9 +55,7 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        parse(text).ok_or_else(|| DigestError {
-            text: text.to_owned(),
-        })
+        parse(text).ok_or_else(|| DigestError { text: text.to_owned() })
     }
 }
 
@@ -103,21 +101,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in [
-            "",
-            "sha256:",
-            &EMPTY[7..],
-            &EMPTY[..70],
-            &EMPTY.to_uppercase(),
-            "sha512:00",
-        ] {
+        for text in ["", "sha256:", &EMPTY[7..], &EMPTY[..70], &EMPTY.to_uppercase(), "sha512:00"] {
             let error = text.parse::<Digest>().unwrap_err();
-            assert_eq!(
-                error,
-                DigestError {
-                    text: text.to_owned()
-                }
-            );
+            assert_eq!(error, DigestError { text: text.to_owned() });
         }
     }
 }

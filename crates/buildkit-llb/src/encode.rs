@@ -12,23 +12,14 @@ use crate::{Digest, Platform};
 
 /// The bytes of an op, whose inputs have these digests. Constraints are present even if they are empty.
 pub(crate) fn op(body: &Body, digests: &[Digest], worker_filter: &[String]) -> Bytes {
-    let inputs = body
-        .inputs
-        .iter()
-        .zip(digests)
-        .map(|(input, digest)| wire_input(*digest, input.index));
+    let inputs = body.inputs.iter().zip(digests).map(|(input, digest)| wire_input(*digest, input.index));
     let envelope = pb::Op {
         inputs: inputs.collect(),
         op: None,
         platform: body.platform.as_ref().map(Platform::to_pb),
-        constraints: Some(pb::WorkerConstraints {
-            filter: worker_filter.to_vec(),
-        }),
+        constraints: Some(pb::WorkerConstraints { filter: worker_filter.to_vec() }),
     };
-    let what = pb::Op {
-        op: Some(body.op.clone()),
-        ..pb::Op::default()
-    };
+    let what = pb::Op { op: Some(body.op.clone()), ..pb::Op::default() };
     let mut bytes = envelope.encode_to_vec();
     bytes.extend(what.encode_to_vec());
     bytes.into()
@@ -36,16 +27,10 @@ pub(crate) fn op(body: &Body, digests: &[Digest], worker_filter: &[String]) -> B
 
 /// The bytes of the op that ends a definition: one input and nothing else.
 pub(crate) fn terminal(digest: Digest, index: u32) -> Bytes {
-    let op = pb::Op {
-        inputs: vec![wire_input(digest, index)],
-        ..pb::Op::default()
-    };
+    let op = pb::Op { inputs: vec![wire_input(digest, index)], ..pb::Op::default() };
     op.encode_to_vec().into()
 }
 
 fn wire_input(digest: Digest, index: u32) -> pb::Input {
-    pb::Input {
-        digest: digest.to_string(),
-        index: index.into(),
-    }
+    pb::Input { digest: digest.to_string(), index: index.into() }
 }

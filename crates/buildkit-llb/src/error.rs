@@ -77,17 +77,13 @@ pub enum OpError {
         input: usize,
     },
     /// An action that the last one does not depend on.
-    #[error(
-        "action {action} of a file op is not used: only the last action and what it depends on is done"
-    )]
+    #[error("action {action} of a file op is not used: only the last action and what it depends on is done")]
     UnusedAction {
         /// Its position.
         action: usize,
     },
     /// An owner by name where there is no `/etc/passwd`.
-    #[error(
-        "action {action} of a file op names the owner {name:?}, but starts from scratch: use a number"
-    )]
+    #[error("action {action} of a file op names the owner {name:?}, but starts from scratch: use a number")]
     OwnerOnScratch {
         /// Its position.
         action: usize,

@@ -177,14 +177,8 @@ impl ExecOp {
     /// Outputs are numbered by destination, so one more mount can renumber them.
     #[must_use]
     pub fn output_at(&self, dest: &str) -> Option<u32> {
-        let with_output = self
-            .sorted_mounts()
-            .into_iter()
-            .filter(|mount| mount.has_output());
-        (0..)
-            .zip(with_output)
-            .find(|(_, mount)| mount.dest == dest)
-            .map(|(index, _)| index)
+        let with_output = self.sorted_mounts().into_iter().filter(|mount| mount.has_output());
+        (0..).zip(with_output).find(|(_, mount)| mount.dest == dest).map(|(index, _)| index)
     }
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
@@ -217,10 +211,7 @@ impl ExecOp {
             cdi_devices: self
                 .devices
                 .iter()
-                .map(|device| pb::CdiDevice {
-                    name: device.name.clone(),
-                    optional: device.optional,
-                })
+                .map(|device| pb::CdiDevice { name: device.name.clone(), optional: device.optional })
                 .collect(),
         };
         Ok(Body {
@@ -238,23 +229,13 @@ impl ExecOp {
             return Err(OpError::ExecWithoutArgs);
         };
         if self.cwd.is_empty() {
-            return Err(OpError::ExecWithoutCwd {
-                program: program.clone(),
-            });
+            return Err(OpError::ExecWithoutCwd { program: program.clone() });
         }
         if !self.mounts.iter().any(|mount| mount.dest == "/") {
-            return Err(OpError::ExecWithoutRoot {
-                program: program.clone(),
-            });
+            return Err(OpError::ExecWithoutRoot { program: program.clone() });
         }
-        if let Some(ulimit) = self
-            .ulimits
-            .iter()
-            .find(|ulimit| !ULIMITS.contains(&ulimit.name.as_str()))
-        {
-            return Err(OpError::UnknownUlimit {
-                name: ulimit.name.clone(),
-            });
+        if let Some(ulimit) = self.ulimits.iter().find(|ulimit| !ULIMITS.contains(&ulimit.name.as_str())) {
+            return Err(OpError::UnknownUlimit { name: ulimit.name.clone() });
         }
         self.mounts.iter().try_for_each(Mount::validate)
     }
@@ -289,11 +270,7 @@ impl ExecOp {
             ulimit: self
                 .ulimits
                 .iter()
-                .map(|ulimit| pb::Ulimit {
-                    name: ulimit.name.clone(),
-                    soft: ulimit.soft,
-                    hard: ulimit.hard,
-                })
+                .map(|ulimit| pb::Ulimit { name: ulimit.name.clone(), soft: ulimit.soft, hard: ulimit.hard })
                 .collect(),
             cgroup_parent: self.cgroup_parent.clone(),
             remove_mount_stubs_recursive: true,
@@ -308,16 +285,10 @@ impl ExecOp {
             (self.security != Security::Sandbox, caps::EXEC_META_SECURITY),
             (self.proxy.is_some(), caps::EXEC_META_PROXY_ENV),
             (!self.ulimits.is_empty(), caps::EXEC_META_ULIMIT),
-            (
-                !self.valid_exit_codes.is_empty(),
-                caps::EXEC_VALID_EXIT_CODE,
-            ),
+            (!self.valid_exit_codes.is_empty(), caps::EXEC_VALID_EXIT_CODE),
             (!self.devices.is_empty(), caps::EXEC_META_CDI),
             // Whatever form the secrets take.
-            (
-                !self.secrets.is_empty() || !self.secret_env.is_empty(),
-                caps::EXEC_MOUNT_SECRET,
-            ),
+            (!self.secrets.is_empty() || !self.secret_env.is_empty(), caps::EXEC_MOUNT_SECRET),
             (!self.secret_env.is_empty(), caps::EXEC_SECRET_ENV),
             (!self.ssh.is_empty(), caps::EXEC_MOUNT_SSH),
         ] {

@@ -171,10 +171,7 @@ pub enum UserId {
 impl FileOp {
     /// These actions one after the other, on this filesystem (`None` for an empty one).
     #[must_use]
-    pub fn chain<A: Into<Action>>(
-        base: Option<Output>,
-        actions: impl IntoIterator<Item = A>,
-    ) -> Self {
+    pub fn chain<A: Into<Action>>(base: Option<Output>, actions: impl IntoIterator<Item = A>) -> Self {
         let mut op = Self::default();
         let mut input = FileInput::from(base);
         for action in actions {
@@ -185,19 +182,14 @@ impl FileOp {
 
     /// Adds an action on this input, and gives its result for later actions to use.
     pub fn push(&mut self, input: impl Into<FileInput>, action: impl Into<Action>) -> FileInput {
-        self.actions.push(FileAction {
-            input: input.into(),
-            action: action.into(),
-        });
+        self.actions.push(FileAction { input: input.into(), action: action.into() });
         FileInput::Action(self.actions.len() - 1)
     }
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
         let bases = self.bases()?;
         let walk = Walk::new(&self.actions, &bases);
-        if let Some(action) =
-            (0..self.actions.len()).find(|&action| walk.position[action].is_none())
-        {
+        if let Some(action) = (0..self.actions.len()).find(|&action| walk.position[action].is_none()) {
             return Err(OpError::UnusedAction { action });
         }
         let mut actions = Vec::new();
@@ -226,10 +218,7 @@ impl FileOp {
                 if let Some(FileInput::Action(earlier)) = input
                     && earlier >= index
                 {
-                    return Err(OpError::ActionOrder {
-                        action: index,
-                        input: earlier,
-                    });
+                    return Err(OpError::ActionOrder { action: index, input: earlier });
                 }
             }
             bases.push(match action.input {
@@ -285,11 +274,7 @@ impl Walk {
             Register(usize),
             Write(usize),
         }
-        let mut walk = Self {
-            order: Vec::new(),
-            position: vec![None; actions.len()],
-            inputs: Vec::new(),
-        };
+        let mut walk = Self { order: Vec::new(), position: vec![None; actions.len()], inputs: Vec::new() };
         let mut pending = vec![Visit::Enter(actions.len() - 1)];
         while let Some(visit) = pending.pop() {
             match visit {
@@ -327,9 +312,7 @@ impl Walk {
         wire_index(match input {
             FileInput::Scratch => None,
             FileInput::Output(output) => self.inputs.iter().position(|&known| known == output),
-            FileInput::Action(action) => {
-                self.position[action].map(|position| self.inputs.len() + position)
-            }
+            FileInput::Action(action) => self.position[action].map(|position| self.inputs.len() + position),
         })
     }
 }
@@ -345,10 +328,7 @@ impl FileAction {
         let owner = |owner: &Option<Owner>| {
             let wire_base = walk.index(FileInput::from(base));
             match (base, owner.as_ref().and_then(Owner::name)) {
-                (None, Some(name)) => Err(OpError::OwnerOnScratch {
-                    action: index,
-                    name: name.to_owned(),
-                }),
+                (None, Some(name)) => Err(OpError::OwnerOnScratch { action: index, name: name.to_owned() }),
                 _ => Ok(owner.as_ref().map(|owner| owner.to_pb(wire_base))),
             }
         };
@@ -425,11 +405,7 @@ impl Action {
 impl CopyAction {
     /// A copy of this path to that one, and of nothing else: it must be there, and keeps what it is.
     #[must_use]
-    pub fn new(
-        from: impl Into<FileInput>,
-        src: impl Into<String>,
-        dest: impl Into<String>,
-    ) -> Self {
+    pub fn new(from: impl Into<FileInput>, src: impl Into<String>, dest: impl Into<String>) -> Self {
         Self {
             from: from.into(),
             src: src.into(),
@@ -455,13 +431,7 @@ impl MkdirAction {
     /// A directory with these permission bits, of root.
     #[must_use]
     pub fn new(path: impl Into<String>, mode: u16) -> Self {
-        Self {
-            path: path.into(),
-            mode,
-            parents: false,
-            owner: None,
-            created: None,
-        }
+        Self { path: path.into(), mode, parents: false, owner: None, created: None }
     }
 }
 
@@ -469,13 +439,7 @@ impl MkfileAction {
     /// A file with these permission bits and this content, of root.
     #[must_use]
     pub fn new(path: impl Into<String>, mode: u16, data: impl Into<Bytes>) -> Self {
-        Self {
-            path: path.into(),
-            mode,
-            data: data.into(),
-            owner: None,
-            created: None,
-        }
+        Self { path: path.into(), mode, data: data.into(), owner: None, created: None }
     }
 }
 
@@ -483,11 +447,7 @@ impl RmAction {
     /// The removal of what must be there.
     #[must_use]
     pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            allow_not_found: false,
-            allow_wildcard: false,
-        }
+        Self { path: path.into(), allow_not_found: false, allow_wildcard: false }
     }
 }
 
@@ -495,12 +455,7 @@ impl SymlinkAction {
     /// A link at this path that says this target.
     #[must_use]
     pub fn new(target: impl Into<String>, path: impl Into<String>) -> Self {
-        Self {
-            target: target.into(),
-            path: path.into(),
-            owner: None,
-            created: None,
-        }
+        Self { target: target.into(), path: path.into(), owner: None, created: None }
     }
 }
 
@@ -510,29 +465,20 @@ impl Owner {
     pub fn parse(text: &str) -> Self {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
         let parse = |id: &str| (!id.is_empty()).then(|| UserId::parse(id));
-        Self {
-            user: parse(user),
-            group: parse(group),
-        }
+        Self { user: parse(user), group: parse(group) }
     }
 
     /// A user and a group by number.
     #[must_use]
     pub fn ids(uid: u32, gid: u32) -> Self {
-        Self {
-            user: Some(UserId::Id(uid)),
-            group: Some(UserId::Id(gid)),
-        }
+        Self { user: Some(UserId::Id(uid)), group: Some(UserId::Id(gid)) }
     }
 
     fn name(&self) -> Option<&str> {
-        [&self.user, &self.group]
-            .into_iter()
-            .flatten()
-            .find_map(|id| match id {
-                UserId::Id(_) => None,
-                UserId::Name(name) => Some(name.as_str()),
-            })
+        [&self.user, &self.group].into_iter().flatten().find_map(|id| match id {
+            UserId::Id(_) => None,
+            UserId::Name(name) => Some(name.as_str()),
+        })
     }
 
     fn to_pb(&self, base: i64) -> pb::ChownOpt {
@@ -540,17 +486,13 @@ impl Owner {
             id.as_ref().map(|id| pb::UserOpt {
                 user: Some(match id {
                     UserId::Id(id) => pb::user_opt::User::ById(*id),
-                    UserId::Name(name) => pb::user_opt::User::ByName(pb::NamedUserOpt {
-                        name: name.clone(),
-                        input: base,
-                    }),
+                    UserId::Name(name) => {
+                        pb::user_opt::User::ByName(pb::NamedUserOpt { name: name.clone(), input: base })
+                    }
                 }),
             })
         };
-        pb::ChownOpt {
-            user: user(&self.user),
-            group: user(&self.group),
-        }
+        pb::ChownOpt { user: user(&self.user), group: user(&self.group) }
     }
 }
 
@@ -561,10 +503,7 @@ impl UserId {
             return Self::Id(0);
         }
         // Go reads a signed number and stores its bits.
-        text.parse::<i32>().map_or_else(
-            |_| Self::Name(text.to_owned()),
-            |id| Self::Id(id.cast_unsigned()),
-        )
+        text.parse::<i32>().map_or_else(|_| Self::Name(text.to_owned()), |id| Self::Id(id.cast_unsigned()))
     }
 }
 

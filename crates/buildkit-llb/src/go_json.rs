@@ -63,10 +63,7 @@ mod tests {
 
     #[test]
     fn is_read_back_by_any_reader() {
-        let items: Vec<String> = (0..0x3000)
-            .filter_map(char::from_u32)
-            .map(String::from)
-            .collect();
+        let items: Vec<String> = (0..0x3000).filter_map(char::from_u32).map(String::from).collect();
         let read: Vec<String> = serde_json::from_str(&string_list(&items)).unwrap();
         assert_eq!(read, items);
     }

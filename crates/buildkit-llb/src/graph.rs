@@ -45,13 +45,9 @@ impl Graph {
         for &input in &body.inputs {
             digests.push(self.output_digest(input)?);
         }
-        metadata
-            .caps
-            .extend(body.caps.iter().map(|&cap| cap.to_owned()));
+        metadata.caps.extend(body.caps.iter().map(|&cap| cap.to_owned()));
         if op.is_exec() && metadata.linux_resources.is_some() {
-            metadata
-                .caps
-                .insert(caps::EXEC_META_LINUX_RESOURCES.to_owned());
+            metadata.caps.insert(caps::EXEC_META_LINUX_RESOURCES.to_owned());
         }
         let op = EncodedOp::new(encode::op(&body, &digests, &op.worker_filter));
         if let Some(&id) = self.by_digest.get(&op.digest) {
@@ -62,9 +58,7 @@ impl Graph {
         self.by_digest.insert(op.digest, id);
         self.vertices.push(Vertex {
             op,
-            inputs: body
-                .visits
-                .unwrap_or_else(|| body.inputs.iter().map(|input| input.op).collect()),
+            inputs: body.visits.unwrap_or_else(|| body.inputs.iter().map(|input| input.op).collect()),
             outputs: body.outputs,
             metadata,
             locations: Vec::new(),
@@ -84,10 +78,7 @@ impl Graph {
     /// Says where an op is written. An op can be written in several places.
     pub fn locate(&mut self, op: OpId, file: FileId, ranges: Vec<Range>) -> Result<(), OpError> {
         if file.0 >= self.files.len() {
-            return Err(OpError::UnknownFile {
-                file: file.0,
-                files: self.files.len(),
-            });
+            return Err(OpError::UnknownFile { file: file.0, files: self.files.len() });
         }
         let locations = &mut self.vertex_mut(op)?.locations;
         let location = (file, ranges);
@@ -147,9 +138,7 @@ impl Graph {
                 }
             }
             self.add_locations(vertex, &mut definition.source, &mut files);
-            definition
-                .metadata
-                .insert(vertex.op.digest, metadata.clone());
+            definition.metadata.insert(vertex.op.digest, metadata.clone());
             definition.ops.push(vertex.op.clone());
         }
         definition.head = Some((target_digest, target.index));
@@ -181,12 +170,7 @@ impl Graph {
     }
 
     /// Files are numbered in the order in which ops mention them first.
-    fn add_locations(
-        &self,
-        vertex: &Vertex,
-        source: &mut SourceMap,
-        files: &mut BTreeMap<FileId, usize>,
-    ) {
+    fn add_locations(&self, vertex: &Vertex, source: &mut SourceMap, files: &mut BTreeMap<FileId, usize>) {
         if vertex.locations.is_empty() {
             return;
         }
@@ -196,10 +180,7 @@ impl Graph {
                 source.files.push(self.files[file.0].clone());
                 source.files.len() - 1
             });
-            locations.push(Location {
-                file,
-                ranges: ranges.clone(),
-            });
+            locations.push(Location { file, ranges: ranges.clone() });
         }
         source.locations.insert(vertex.op.digest, locations);
     }
@@ -209,26 +190,17 @@ impl Graph {
         let vertex = self.vertex(output.op)?;
         if output.index >= vertex.outputs {
             let (index, outputs) = (output.index, vertex.outputs);
-            return Err(OpError::UnknownOutput {
-                op: output.op.0,
-                index,
-                outputs,
-            });
+            return Err(OpError::UnknownOutput { op: output.op.0, index, outputs });
         }
         Ok(vertex.op.digest)
     }
 
     fn vertex(&self, op: OpId) -> Result<&Vertex, OpError> {
-        self.vertices.get(op.0 as usize).ok_or(OpError::UnknownOp {
-            op: op.0,
-            ops: self.vertices.len(),
-        })
+        self.vertices.get(op.0 as usize).ok_or(OpError::UnknownOp { op: op.0, ops: self.vertices.len() })
     }
 
     fn vertex_mut(&mut self, op: OpId) -> Result<&mut Vertex, OpError> {
         let ops = self.vertices.len();
-        self.vertices
-            .get_mut(op.0 as usize)
-            .ok_or(OpError::UnknownOp { op: op.0, ops })
+        self.vertices.get_mut(op.0 as usize).ok_or(OpError::UnknownOp { op: op.0, ops })
     }
 }

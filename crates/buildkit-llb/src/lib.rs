@@ -36,6 +36,7 @@ mod error;
 mod graph;
 mod metadata;
 mod op;
+mod print;
 mod source_map;
 
 // The ops, one file each.
@@ -60,8 +61,8 @@ pub use digest::{Digest, DigestError};
 pub use error::OpError;
 pub use exec::{Device, ExecOp, ExtraHost, Network, ProxyEnv, Security, Ulimit};
 pub use file::{
-    Action, CopyAction, CopyMode, FileAction, FileInput, FileOp, MkdirAction, MkfileAction, Owner,
-    RmAction, SymlinkAction, UserId,
+    Action, CopyAction, CopyMode, FileAction, FileInput, FileOp, MkdirAction, MkfileAction, Owner, RmAction,
+    SymlinkAction, UserId,
 };
 pub use graph::Graph;
 pub use merge::MergeOp;

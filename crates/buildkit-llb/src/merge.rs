@@ -16,9 +16,7 @@ impl MergeOp {
     /// The union of these, from the lowest to the uppermost.
     #[must_use]
     pub fn new(inputs: impl IntoIterator<Item = Output>) -> Self {
-        Self {
-            inputs: inputs.into_iter().collect(),
-        }
+        Self { inputs: inputs.into_iter().collect() }
     }
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
@@ -26,16 +24,12 @@ impl MergeOp {
         if count < 2 {
             return Err(OpError::MergeTooSmall { inputs: count });
         }
-        let inputs = (0..count).map(|index| pb::MergeInput {
-            input: wire_index(Some(index)),
-        });
+        let inputs = (0..count).map(|index| pb::MergeInput { input: wire_index(Some(index)) });
         Ok(Body {
             inputs: self.inputs.clone(),
             visits: None,
             platform: None,
-            op: pb::op::Op::Merge(pb::MergeOp {
-                inputs: inputs.collect(),
-            }),
+            op: pb::op::Op::Merge(pb::MergeOp { inputs: inputs.collect() }),
             outputs: 1,
             caps: vec![caps::MERGE_OP],
         })

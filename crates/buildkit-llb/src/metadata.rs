@@ -85,23 +85,18 @@ impl Metadata {
         self.export_cache = other.export_cache.or(self.export_cache);
         self.caps.extend(other.caps);
         self.progress_group = other.progress_group.or_else(|| self.progress_group.take());
-        self.linux_resources = other
-            .linux_resources
-            .or_else(|| self.linux_resources.take());
+        self.linux_resources = other.linux_resources.or_else(|| self.linux_resources.take());
     }
 
     pub(crate) fn to_pb(&self) -> pb::OpMetadata {
-        let description =
-            self.description
-                .iter()
-                .map(|(key, text)| pb::op_metadata::DescriptionEntry {
-                    key: Some(key.clone()),
-                    value: Some(text.clone()),
-                });
-        let caps = self.caps.iter().map(|cap| pb::op_metadata::CapsEntry {
-            key: Some(cap.clone()),
-            value: Some(true),
+        let description = self.description.iter().map(|(key, text)| pb::op_metadata::DescriptionEntry {
+            key: Some(key.clone()),
+            value: Some(text.clone()),
         });
+        let caps = self
+            .caps
+            .iter()
+            .map(|cap| pb::op_metadata::CapsEntry { key: Some(cap.clone()), value: Some(true) });
         pb::OpMetadata {
             ignore_cache: self.ignore_cache,
             description: description.collect(),
@@ -132,19 +127,11 @@ impl Metadata {
 
 impl ProgressGroup {
     fn into_pb(self) -> pb::ProgressGroup {
-        pb::ProgressGroup {
-            id: self.id,
-            name: self.name,
-            weak: self.weak,
-        }
+        pb::ProgressGroup { id: self.id, name: self.name, weak: self.weak }
     }
 
     fn from_pb(group: pb::ProgressGroup) -> Self {
-        Self {
-            id: group.id,
-            name: group.name,
-            weak: group.weak,
-        }
+        Self { id: group.id, name: group.name, weak: group.weak }
     }
 }
 
@@ -181,17 +168,10 @@ mod tests {
     fn full() -> Metadata {
         Metadata {
             ignore_cache: true,
-            description: BTreeMap::from([
-                ("b".to_owned(), String::new()),
-                ("a".to_owned(), "x".to_owned()),
-            ]),
+            description: BTreeMap::from([("b".to_owned(), String::new()), ("a".to_owned(), "x".to_owned())]),
             export_cache: Some(false),
             caps: BTreeSet::from(["two".to_owned(), "one".to_owned()]),
-            progress_group: Some(ProgressGroup {
-                id: "i".to_owned(),
-                name: "n".to_owned(),
-                weak: true,
-            }),
+            progress_group: Some(ProgressGroup { id: "i".to_owned(), name: "n".to_owned(), weak: true }),
             linux_resources: Some(LinuxResources {
                 memory: 1,
                 cpuset_cpus: "0-3".to_owned(),
@@ -206,11 +186,7 @@ mod tests {
             assert_eq!(Metadata::from_pb(metadata.to_pb()), metadata);
         }
         let pb = full().to_pb();
-        assert_eq!(
-            pb.description[1].value.as_deref(),
-            Some(""),
-            "an empty value is written"
-        );
+        assert_eq!(pb.description[1].value.as_deref(), Some(""), "an empty value is written");
         assert_eq!(pb.caps[0].key.as_deref(), Some("one"), "entries are sorted");
     }
 
@@ -222,10 +198,7 @@ mod tests {
 
         metadata.merge(Metadata {
             ignore_cache: false,
-            description: BTreeMap::from([
-                ("a".to_owned(), "y".to_owned()),
-                ("c".to_owned(), "z".to_owned()),
-            ]),
+            description: BTreeMap::from([("a".to_owned(), "y".to_owned()), ("c".to_owned(), "z".to_owned())]),
             export_cache: Some(true),
             caps: BTreeSet::from(["three".to_owned()]),
             progress_group: Some(ProgressGroup::default()),
@@ -233,18 +206,11 @@ mod tests {
         });
         assert!(metadata.ignore_cache);
         assert_eq!(
-            metadata
-                .description
-                .into_iter()
-                .map(|(k, v)| k + &v)
-                .collect::<Vec<_>>(),
+            metadata.description.into_iter().map(|(k, v)| k + &v).collect::<Vec<_>>(),
             ["ay", "b", "cz"]
         );
         assert_eq!(metadata.export_cache, Some(true));
-        assert_eq!(
-            metadata.caps.into_iter().collect::<Vec<_>>(),
-            ["one", "three", "two"]
-        );
+        assert_eq!(metadata.caps.into_iter().collect::<Vec<_>>(), ["one", "three", "two"]);
         assert_eq!(metadata.progress_group, Some(ProgressGroup::default()));
         assert_eq!(metadata.linux_resources, Some(LinuxResources::default()));
     }

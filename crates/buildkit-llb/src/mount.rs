@@ -132,22 +132,13 @@ impl Mount {
     /// A cache of this name, empty at first.
     #[must_use]
     pub fn cache(dest: impl Into<String>, id: impl Into<String>, sharing: CacheSharing) -> Self {
-        Self {
-            kind: MountKind::Cache {
-                id: id.into(),
-                sharing,
-            },
-            ..Self::bind(dest, None)
-        }
+        Self { kind: MountKind::Cache { id: id.into(), sharing }, ..Self::bind(dest, None) }
     }
 
     /// An empty directory in memory, of as many bytes at most; zero for no limit.
     #[must_use]
     pub fn tmpfs(dest: impl Into<String>, size: i64) -> Self {
-        Self {
-            kind: MountKind::Tmpfs { size },
-            ..Self::bind(dest, None)
-        }
+        Self { kind: MountKind::Tmpfs { size }, ..Self::bind(dest, None) }
     }
 
     /// The same from this input on; the first content of a cache.
@@ -159,28 +150,19 @@ impl Mount {
     /// The same with only this path of the input.
     #[must_use]
     pub fn selecting(self, path: impl Into<String>) -> Self {
-        Self {
-            selector: path.into(),
-            ..self
-        }
+        Self { selector: path.into(), ..self }
     }
 
     /// The same, read-only.
     #[must_use]
     pub fn readonly(self) -> Self {
-        Self {
-            readonly: true,
-            ..self
-        }
+        Self { readonly: true, ..self }
     }
 
     /// The same, with changes thrown away.
     #[must_use]
     pub fn without_output(self) -> Self {
-        Self {
-            no_output: true,
-            ..self
-        }
+        Self { no_output: true, ..self }
     }
 
     /// Whether the mount is an output of its exec.
@@ -191,12 +173,12 @@ impl Mount {
 
     pub(crate) fn validate(&self) -> Result<(), OpError> {
         match &self.kind {
-            MountKind::Cache { id, .. } if id.is_empty() => Err(OpError::CacheWithoutId {
-                dest: self.dest.clone(),
-            }),
-            MountKind::Tmpfs { .. } if self.input.is_some() => Err(OpError::TmpfsWithInput {
-                dest: self.dest.clone(),
-            }),
+            MountKind::Cache { id, .. } if id.is_empty() => {
+                Err(OpError::CacheWithoutId { dest: self.dest.clone() })
+            }
+            MountKind::Tmpfs { .. } if self.input.is_some() => {
+                Err(OpError::TmpfsWithInput { dest: self.dest.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -211,20 +193,9 @@ impl Mount {
                     CacheSharing::Private => pb::CacheSharingOpt::Private,
                     CacheSharing::Locked => pb::CacheSharingOpt::Locked,
                 };
-                (
-                    pb::MountType::Cache,
-                    Some(pb::CacheOpt {
-                        id: id.clone(),
-                        sharing: sharing.into(),
-                    }),
-                    None,
-                )
+                (pb::MountType::Cache, Some(pb::CacheOpt { id: id.clone(), sharing: sharing.into() }), None)
             }
-            MountKind::Tmpfs { size } => (
-                pb::MountType::Tmpfs,
-                None,
-                Some(pb::TmpfsOpt { size: *size }),
-            ),
+            MountKind::Tmpfs { size } => (pb::MountType::Tmpfs, None, Some(pb::TmpfsOpt { size: *size })),
         };
         let content_cache = match self.content_cache {
             ContentCache::Default => pb::MountContentCache::Default,
@@ -250,9 +221,7 @@ impl Mount {
             caps.push(caps::EXEC_MOUNT_SELECTOR);
         }
         match &self.kind {
-            MountKind::Cache { .. } => {
-                caps.extend([caps::EXEC_MOUNT_CACHE, caps::EXEC_MOUNT_CACHE_SHARING])
-            }
+            MountKind::Cache { .. } => caps.extend([caps::EXEC_MOUNT_CACHE, caps::EXEC_MOUNT_CACHE_SHARING]),
             MountKind::Tmpfs { size } => {
                 caps.push(caps::EXEC_MOUNT_TMPFS);
                 if *size > 0 {
@@ -272,14 +241,7 @@ impl SecretMount {
     /// A required secret as a file that only root can read.
     #[must_use]
     pub fn new(id: impl Into<String>, dest: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            dest: dest.into(),
-            uid: 0,
-            gid: 0,
-            mode: 0o400,
-            optional: false,
-        }
+        Self { id: id.into(), dest: dest.into(), uid: 0, gid: 0, mode: 0o400, optional: false }
     }
 
     /// The output is written as 0, not as -1 as for other mounts without output; the Go client does so.
@@ -304,19 +266,11 @@ impl SecretEnv {
     /// A required secret in this variable.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            name: name.into(),
-            optional: false,
-        }
+        Self { id: id.into(), name: name.into(), optional: false }
     }
 
     pub(crate) fn to_pb(&self) -> pb::SecretEnv {
-        pb::SecretEnv {
-            id: self.id.clone(),
-            name: self.name.clone(),
-            optional: self.optional,
-        }
+        pb::SecretEnv { id: self.id.clone(), name: self.name.clone(), optional: self.optional }
     }
 }
 
@@ -324,14 +278,7 @@ impl SshMount {
     /// A required agent behind a socket that only root can use.
     #[must_use]
     pub fn new(id: impl Into<String>, dest: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            dest: dest.into(),
-            uid: 0,
-            gid: 0,
-            mode: 0o600,
-            optional: false,
-        }
+        Self { id: id.into(), dest: dest.into(), uid: 0, gid: 0, mode: 0o600, optional: false }
     }
 
     /// Where the socket of an exec's `index`th agent is, where nothing else is said.

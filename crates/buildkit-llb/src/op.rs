@@ -2,9 +2,7 @@
 
 use buildkit_proto::pb;
 
-use crate::{
-    DiffOp, ExecOp, FileOp, ImageSource, LocalSource, MergeOp, OpError, PassthroughOp, Platform,
-};
+use crate::{DiffOp, ExecOp, FileOp, ImageSource, LocalSource, MergeOp, OpError, PassthroughOp, Platform};
 
 /// An op in a [`Graph`](crate::Graph), by its position there. It means nothing to another graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,8 +63,7 @@ impl Op {
     /// The same for workers that match these filters only.
     #[must_use]
     pub fn on_workers<S: Into<String>>(mut self, filter: impl IntoIterator<Item = S>) -> Self {
-        self.worker_filter
-            .extend(filter.into_iter().map(Into::into));
+        self.worker_filter.extend(filter.into_iter().map(Into::into));
         self
     }
 
@@ -122,13 +119,10 @@ pub(crate) struct Body {
 
 /// Finds an input among those that an op has so far, or adds it.
 pub(crate) fn index_of(inputs: &mut Vec<Output>, input: Output) -> usize {
-    inputs
-        .iter()
-        .position(|&known| known == input)
-        .unwrap_or_else(|| {
-            inputs.push(input);
-            inputs.len() - 1
-        })
+    inputs.iter().position(|&known| known == input).unwrap_or_else(|| {
+        inputs.push(input);
+        inputs.len() - 1
+    })
 }
 
 /// The index on the wire; -1 for scratch.

@@ -19,17 +19,9 @@ pub struct PassthroughOp {
 impl PassthroughOp {
     /// This filesystem, once the others are there too; it is the op's only output.
     #[must_use]
-    pub fn requiring(
-        id: impl Into<String>,
-        input: Output,
-        others: impl IntoIterator<Item = Output>,
-    ) -> Self {
+    pub fn requiring(id: impl Into<String>, input: Output, others: impl IntoIterator<Item = Output>) -> Self {
         let inputs = std::iter::once(input).chain(others).collect();
-        Self {
-            id: id.into(),
-            inputs,
-            outputs: vec![0],
-        }
+        Self { id: id.into(), inputs, outputs: vec![0] }
     }
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
@@ -37,31 +29,18 @@ impl PassthroughOp {
             return Err(OpError::PassthroughWithoutId);
         }
         if self.outputs.is_empty() {
-            return Err(OpError::PassthroughWithoutOutputs {
-                id: self.id.clone(),
-            });
+            return Err(OpError::PassthroughWithoutOutputs { id: self.id.clone() });
         }
         let inputs = self.inputs.len();
         if let Some(&input) = self.outputs.iter().find(|&&input| input as usize >= inputs) {
-            return Err(OpError::PassthroughInput {
-                id: self.id.clone(),
-                input,
-                inputs,
-            });
+            return Err(OpError::PassthroughInput { id: self.id.clone(), input, inputs });
         }
-        let outputs = self
-            .outputs
-            .iter()
-            .map(|&input| wire_index(Some(input as usize)))
-            .collect();
+        let outputs = self.outputs.iter().map(|&input| wire_index(Some(input as usize))).collect();
         Ok(Body {
             inputs: self.inputs.clone(),
             visits: None,
             platform: None,
-            op: pb::op::Op::Passthrough(pb::PassthroughOp {
-                id: self.id.clone(),
-                outputs,
-            }),
+            op: pb::op::Op::Passthrough(pb::PassthroughOp { id: self.id.clone(), outputs }),
             outputs: u32::try_from(self.outputs.len()).unwrap_or(u32::MAX),
             caps: vec![caps::PASSTHROUGH_OP],
         })

@@ -33,16 +33,8 @@ pub fn clean(path: &str) -> String {
 /// The elements joined by slashes and cleaned; empty elements are skipped, and nothing gives nothing.
 #[must_use]
 pub fn join(elements: &[&str]) -> String {
-    let present: Vec<&str> = elements
-        .iter()
-        .copied()
-        .filter(|element| !element.is_empty())
-        .collect();
-    if present.is_empty() {
-        String::new()
-    } else {
-        clean(&present.join("/"))
-    }
+    let present: Vec<&str> = elements.iter().copied().filter(|element| !element.is_empty()).collect();
+    if present.is_empty() { String::new() } else { clean(&present.join("/")) }
 }
 
 /// Whether the path starts at the root.
@@ -55,11 +47,7 @@ pub fn is_absolute(path: &str) -> bool {
 #[must_use]
 pub fn resolve(cwd: &str, path: &str) -> String {
     let cleaned = clean(path);
-    if is_absolute(&cleaned) {
-        cleaned
-    } else {
-        join(&["/", cwd, &cleaned])
-    }
+    if is_absolute(&cleaned) { cleaned } else { join(&["/", cwd, &cleaned]) }
 }
 
 /// As [`resolve`], for the destination of a copy: a final `/` or `/.`, which says "a directory", stays.
@@ -171,14 +159,9 @@ mod tests {
 
     #[test]
     fn the_base_is_the_last_element() {
-        for (path, expected) in [
-            ("", "."),
-            ("/", "/"),
-            ("//", "/"),
-            ("a", "a"),
-            ("/a/b", "b"),
-            ("a/b//", "b"),
-        ] {
+        for (path, expected) in
+            [("", "."), ("/", "/"), ("//", "/"), ("a", "a"), ("/a/b", "b"), ("a/b//", "b")]
+        {
             assert_eq!(base(path), expected, "{path:?}");
         }
     }

@@ -30,9 +30,7 @@ pub struct Platform {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformError {
     /// Fewer than two or more than three components.
-    #[error(
-        "platform {text:?} has {components} components, not os/architecture or os/architecture/variant"
-    )]
+    #[error("platform {text:?} has {components} components, not os/architecture or os/architecture/variant")]
     Components {
         /// What was given.
         text: String,
@@ -40,9 +38,7 @@ pub enum PlatformError {
         components: usize,
     },
     /// A component with a character that it cannot have.
-    #[error(
-        "component {component:?} of platform {text:?} is not made of letters, digits, `_`, `-` and `.`"
-    )]
+    #[error("component {component:?} of platform {text:?} is not made of letters, digits, `_`, `-` and `.`")]
     Component {
         /// What was given.
         text: String,
@@ -63,20 +59,13 @@ impl Platform {
     /// A platform without variant, exactly as given.
     #[must_use]
     pub fn new(os: impl Into<String>, architecture: impl Into<String>) -> Self {
-        Self {
-            os: os.into(),
-            architecture: architecture.into(),
-            ..Self::default()
-        }
+        Self { os: os.into(), architecture: architecture.into(), ..Self::default() }
     }
 
     /// The same with a variant.
     #[must_use]
     pub fn with_variant(self, variant: impl Into<String>) -> Self {
-        Self {
-            variant: variant.into(),
-            ..self
-        }
+        Self { variant: variant.into(), ..self }
     }
 
     /// The one way to write this platform: `linux/arm64` for `linux/aarch64/v8`, `linux/arm/v7` for `linux/arm`.
@@ -141,12 +130,8 @@ impl Platform {
 /// All of it: `windows(10.0.17763+win32k)/amd64`.
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut features: Vec<&str> = self
-            .os_features
-            .iter()
-            .map(String::as_str)
-            .filter(|f| !f.is_empty())
-            .collect();
+        let mut features: Vec<&str> =
+            self.os_features.iter().map(String::as_str).filter(|f| !f.is_empty()).collect();
         features.sort_unstable();
         features.dedup();
         let mut options = escape_option(&self.os_version);
@@ -154,11 +139,7 @@ impl fmt::Display for Platform {
             options.push('+');
             options.push_str(&escape_option(feature));
         }
-        let os = if options.is_empty() {
-            self.os.clone()
-        } else {
-            format!("{}({options})", self.os)
-        };
+        let os = if options.is_empty() { self.os.clone() } else { format!("{}({options})", self.os) };
         f.write_str(&self.format(&os))
     }
 }
@@ -174,10 +155,7 @@ impl FromStr for Platform {
             [os, architecture] => (os, architecture, None),
             [os, architecture, variant] => (os, architecture, Some(variant)),
             _ => {
-                return Err(PlatformError::Components {
-                    text: text.to_owned(),
-                    components: parts.len(),
-                });
+                return Err(PlatformError::Components { text: text.to_owned(), components: parts.len() });
             }
         };
         for component in parts.iter().skip(1) {
@@ -188,10 +166,8 @@ impl FromStr for Platform {
                 });
             }
         }
-        let (os, os_version, os_features) = parse_os(os).ok_or_else(|| PlatformError::Os {
-            text: text.to_owned(),
-            os: os.to_owned(),
-        })?;
+        let (os, os_version, os_features) =
+            parse_os(os).ok_or_else(|| PlatformError::Os { text: text.to_owned(), os: os.to_owned() })?;
         let (architecture, mut normal_variant) =
             normalize_architecture(architecture, variant.unwrap_or_default());
         match (architecture.as_str(), variant) {
@@ -199,13 +175,7 @@ impl FromStr for Platform {
             ("arm64", Some(_)) if normal_variant.is_empty() => normal_variant.push_str("v8"),
             _ => {}
         }
-        Ok(Self {
-            os: normalize_os(&os),
-            architecture,
-            variant: normal_variant,
-            os_version,
-            os_features,
-        })
+        Ok(Self { os: normalize_os(&os), architecture, variant: normal_variant, os_version, os_features })
     }
 }
 
@@ -302,11 +272,7 @@ mod tests {
         let platform: Platform = text.parse().unwrap();
         assert_eq!(platform.to_string(), read, "{text:?}");
         assert_eq!(platform.normalized().to_string(), normalized, "{text:?}");
-        assert_eq!(
-            platform.normalized().normalized(),
-            platform.normalized(),
-            "{text:?}"
-        );
+        assert_eq!(platform.normalized().normalized(), platform.normalized(), "{text:?}");
     }
 
     #[test]
@@ -325,26 +291,10 @@ mod tests {
         check("linux/armhf", "linux/arm", "linux/arm/v7");
         check("linux/armel", "linux/arm/v6", "linux/arm/v6");
         check("macos/arm64", "darwin/arm64", "darwin/arm64");
-        check(
-            "windows(10.0.17763)/amd64",
-            "windows(10.0.17763)/amd64",
-            "windows(10.0.17763)/amd64",
-        );
-        check(
-            "windows(10.0+b+a)/amd64",
-            "windows(10.0+a+b)/amd64",
-            "windows(10.0+a+b)/amd64",
-        );
-        check(
-            "windows(+win32k)/amd64",
-            "windows(+win32k)/amd64",
-            "windows(+win32k)/amd64",
-        );
-        check(
-            "windows(a%2Bb)/amd64",
-            "windows(a%2Bb)/amd64",
-            "windows(a%2Bb)/amd64",
-        );
+        check("windows(10.0.17763)/amd64", "windows(10.0.17763)/amd64", "windows(10.0.17763)/amd64");
+        check("windows(10.0+b+a)/amd64", "windows(10.0+a+b)/amd64", "windows(10.0+a+b)/amd64");
+        check("windows(+win32k)/amd64", "windows(+win32k)/amd64", "windows(+win32k)/amd64");
+        check("windows(a%2Bb)/amd64", "windows(a%2Bb)/amd64", "windows(a%2Bb)/amd64");
     }
 
     #[test]
@@ -360,10 +310,7 @@ mod tests {
         let check = |text: &str, message: &str| {
             assert_eq!(text.parse::<Platform>().unwrap_err().to_string(), message);
         };
-        check(
-            "arm64",
-            "platform \"arm64\" has 1 components, not os/architecture or os/architecture/variant",
-        );
+        check("arm64", "platform \"arm64\" has 1 components, not os/architecture or os/architecture/variant");
         check(
             "a/b/c/d",
             "platform \"a/b/c/d\" has 4 components, not os/architecture or os/architecture/variant",
@@ -376,19 +323,10 @@ mod tests {
             "linux/arm/",
             "component \"\" of platform \"linux/arm/\" is not made of letters, digits, `_`, `-` and `.`",
         );
-        for os in [
-            "",
-            "li nux",
-            "windows(",
-            "windows(1+)",
-            "windows(%2)",
-            "windows(1)x",
-            "(1)",
-        ] {
+        for os in ["", "li nux", "windows(", "windows(1+)", "windows(%2)", "windows(1)x", "(1)"] {
             let text = format!("{os}/amd64");
-            let message = format!(
-                "operating system {os:?} of platform {text:?} is not os or os(version+feature)"
-            );
+            let message =
+                format!("operating system {os:?} of platform {text:?} is not os or os(version+feature)");
             check(&text, &message);
         }
     }

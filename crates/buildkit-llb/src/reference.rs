@@ -56,9 +56,7 @@ pub enum ImageRefError {
         length: usize,
     },
     /// Something that is no registry host with an optional port.
-    #[error(
-        "image name {text:?} has {domain:?} where a registry such as example.com:5000 is expected"
-    )]
+    #[error("image name {text:?} has {domain:?} where a registry such as example.com:5000 is expected")]
     Domain {
         /// What was given.
         text: String,
@@ -134,15 +132,9 @@ impl ImageRef {
     /// Gives an error if this is no digest.
     pub fn with_digest(&self, digest: &str) -> Result<Self, ImageRefError> {
         if !is_digest(digest) {
-            return Err(ImageRefError::Digest {
-                text: self.to_string(),
-                digest: digest.to_owned(),
-            });
+            return Err(ImageRefError::Digest { text: self.to_string(), digest: digest.to_owned() });
         }
-        Ok(Self {
-            digest: Some(digest.to_owned()),
-            ..self.clone()
-        })
+        Ok(Self { digest: Some(digest.to_owned()), ..self.clone() })
     }
 
     /// The short form that people write: `debian:bookworm-slim`. The tag stays, even `latest`.
@@ -180,51 +172,32 @@ impl FromStr for ImageRef {
         if text.is_empty() {
             return Err(ImageRefError::Empty);
         }
-        if text.len() == 64
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        {
+        if text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return Err(ImageRefError::Id { text: own() });
         }
         let (name, digest) = match text.split_once('@') {
             None => (text, None),
             Some((name, digest)) if is_digest(digest) => (name, Some(digest.to_owned())),
             Some((_, digest)) => {
-                return Err(ImageRefError::Digest {
-                    text: own(),
-                    digest: digest.to_owned(),
-                });
+                return Err(ImageRefError::Digest { text: own(), digest: digest.to_owned() });
             }
         };
         let (domain, rest) = split_domain(name);
         if !is_domain(domain) {
-            return Err(ImageRefError::Domain {
-                text: own(),
-                domain: domain.to_owned(),
-            });
+            return Err(ImageRefError::Domain { text: own(), domain: domain.to_owned() });
         }
         let (path, tag) = match rest.split_once(':') {
             None => (rest, None),
             Some((path, tag)) if is_tag(tag) => (path, Some(tag.to_owned())),
             Some((_, tag)) => {
-                return Err(ImageRefError::Tag {
-                    text: own(),
-                    tag: tag.to_owned(),
-                });
+                return Err(ImageRefError::Tag { text: own(), tag: tag.to_owned() });
             }
         };
         if path.to_lowercase() != path {
-            return Err(ImageRefError::Uppercase {
-                text: own(),
-                path: path.to_owned(),
-            });
+            return Err(ImageRefError::Uppercase { text: own(), path: path.to_owned() });
         }
         if !path.split('/').all(is_path_component) {
-            return Err(ImageRefError::Path {
-                text: own(),
-                path: path.to_owned(),
-            });
+            return Err(ImageRefError::Path { text: own(), path: path.to_owned() });
         }
         let path = if domain == DEFAULT_DOMAIN && !path.contains('/') {
             format!("{OFFICIAL_PREFIX}{path}")
@@ -232,18 +205,10 @@ impl FromStr for ImageRef {
             path.to_owned()
         };
         if path.len() > PATH_MAX {
-            return Err(ImageRefError::TooLong {
-                text: own(),
-                length: path.len(),
-            });
+            return Err(ImageRefError::TooLong { text: own(), length: path.len() });
         }
         let tag = tag.or_else(|| digest.is_none().then(|| DEFAULT_TAG.to_owned()));
-        Ok(Self {
-            domain: domain.to_owned(),
-            path,
-            tag,
-            digest,
-        })
+        Ok(Self { domain: domain.to_owned(), path, tag, digest })
     }
 }
 
@@ -252,9 +217,7 @@ fn split_domain(name: &str) -> (&str, &str) {
     match name.split_once('/') {
         Some((LEGACY_DOMAIN, rest)) => (DEFAULT_DOMAIN, rest),
         Some((first, rest))
-            if first == "localhost"
-                || first.contains(['.', ':'])
-                || first.to_lowercase() != first =>
+            if first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first =>
         {
             (first, rest)
         }
@@ -264,10 +227,7 @@ fn split_domain(name: &str) -> (&str, &str) {
 
 /// A host name, an IPv4 address or an IPv6 address in brackets, with an optional port.
 fn is_domain(domain: &str) -> bool {
-    let (is_host, port) = match domain
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-    {
+    let (is_host, port) = match domain.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => {
             let is_address = |b: u8| b.is_ascii_hexdigit() || b == b':';
             (!address.is_empty() && address.bytes().all(is_address), port)
@@ -301,9 +261,7 @@ fn is_path_component(component: &str) -> bool {
     }
     component
         .split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        .all(|separator| {
-            matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-        })
+        .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-'))
 }
 
 fn is_tag(tag: &str) -> bool {
@@ -324,10 +282,7 @@ fn is_digest(digest: &str) -> bool {
         "sha512" => 128,
         _ => return false,
     };
-    hex.len() == length
-        && hex
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 #[cfg(test)]
@@ -337,9 +292,7 @@ mod tests {
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn check(text: &str, full: &str, familiar: &str) {
-        let image: ImageRef = text
-            .parse()
-            .unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        let image: ImageRef = text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"));
         assert_eq!(image.to_string(), full, "{text:?}");
         assert_eq!(image.familiar(), familiar, "{text:?}");
         assert_eq!(full.parse(), Ok(image.clone()), "{text:?}");
@@ -348,82 +301,26 @@ mod tests {
 
     #[test]
     fn names_are_made_full_and_familiar() {
-        check(
-            "busybox",
-            "docker.io/library/busybox:latest",
-            "busybox:latest",
-        );
+        check("busybox", "docker.io/library/busybox:latest", "busybox:latest");
         check("busybox:1", "docker.io/library/busybox:1", "busybox:1");
-        check(
-            "library/busybox",
-            "docker.io/library/busybox:latest",
-            "busybox:latest",
-        );
-        check(
-            "docker.io/busybox",
-            "docker.io/library/busybox:latest",
-            "busybox:latest",
-        );
-        check(
-            "docker.io/library/busybox",
-            "docker.io/library/busybox:latest",
-            "busybox:latest",
-        );
-        check(
-            "index.docker.io/busybox",
-            "docker.io/library/busybox:latest",
-            "busybox:latest",
-        );
+        check("library/busybox", "docker.io/library/busybox:latest", "busybox:latest");
+        check("docker.io/busybox", "docker.io/library/busybox:latest", "busybox:latest");
+        check("docker.io/library/busybox", "docker.io/library/busybox:latest", "busybox:latest");
+        check("index.docker.io/busybox", "docker.io/library/busybox:latest", "busybox:latest");
         check("index.docker.io/a/b", "docker.io/a/b:latest", "a/b:latest");
-        check(
-            "library/a/b",
-            "docker.io/library/a/b:latest",
-            "library/a/b:latest",
-        );
-        check(
-            "moby/buildkit:v0.34.2",
-            "docker.io/moby/buildkit:v0.34.2",
-            "moby/buildkit:v0.34.2",
-        );
+        check("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest");
+        check("moby/buildkit:v0.34.2", "docker.io/moby/buildkit:v0.34.2", "moby/buildkit:v0.34.2");
         check("a/b/c/d", "docker.io/a/b/c/d:latest", "a/b/c/d:latest");
         check("localhost/a", "localhost/a:latest", "localhost/a:latest");
-        check(
-            "localhost:5000/a:b",
-            "localhost:5000/a:b",
-            "localhost:5000/a:b",
-        );
-        check(
-            "example.com/a",
-            "example.com/a:latest",
-            "example.com/a:latest",
-        );
-        check(
-            "example.com:80/a",
-            "example.com:80/a:latest",
-            "example.com:80/a:latest",
-        );
-        check(
-            "127.0.0.1:5000/a/b:c",
-            "127.0.0.1:5000/a/b:c",
-            "127.0.0.1:5000/a/b:c",
-        );
+        check("localhost:5000/a:b", "localhost:5000/a:b", "localhost:5000/a:b");
+        check("example.com/a", "example.com/a:latest", "example.com/a:latest");
+        check("example.com:80/a", "example.com:80/a:latest", "example.com:80/a:latest");
+        check("127.0.0.1:5000/a/b:c", "127.0.0.1:5000/a/b:c", "127.0.0.1:5000/a/b:c");
         check("[::1]:5000/a", "[::1]:5000/a:latest", "[::1]:5000/a:latest");
-        check(
-            "[2001:db8::1]/a",
-            "[2001:db8::1]/a:latest",
-            "[2001:db8::1]/a:latest",
-        );
+        check("[2001:db8::1]/a", "[2001:db8::1]/a:latest", "[2001:db8::1]/a:latest");
         check("UPPER/a", "UPPER/a:latest", "UPPER/a:latest");
-        check(
-            "xn--n3h.com/a",
-            "xn--n3h.com/a:latest",
-            "xn--n3h.com/a:latest",
-        );
-        check(
-            "a.b_c__d---e",
-            "docker.io/library/a.b_c__d---e:latest",
-            "a.b_c__d---e:latest",
-        );
+        check("xn--n3h.com/a", "xn--n3h.com/a:latest", "xn--n3h.com/a:latest");
+        check("a.b_c__d---e", "docker.io/library/a.b_c__d---e:latest", "a.b_c__d---e:latest");
         check("a:_T.a-g", "docker.io/library/a:_T.a-g", "a:_T.a-g");
     }
 
@@ -434,21 +331,11 @@ mod tests {
             &format!("docker.io/library/busybox@{DIGEST}"),
             &format!("busybox@{DIGEST}"),
         );
-        check(
-            &format!("a.io/b:c@{DIGEST}"),
-            &format!("a.io/b:c@{DIGEST}"),
-            &format!("a.io/b:c@{DIGEST}"),
-        );
+        check(&format!("a.io/b:c@{DIGEST}"), &format!("a.io/b:c@{DIGEST}"), &format!("a.io/b:c@{DIGEST}"));
         let image: ImageRef = "busybox".parse().unwrap();
         let pinned = image.with_digest(DIGEST).unwrap();
-        assert_eq!(
-            pinned.to_string(),
-            format!("docker.io/library/busybox:latest@{DIGEST}")
-        );
-        assert_eq!(
-            (pinned.tag(), pinned.digest()),
-            (Some("latest"), Some(DIGEST))
-        );
+        assert_eq!(pinned.to_string(), format!("docker.io/library/busybox:latest@{DIGEST}"));
+        assert_eq!((pinned.tag(), pinned.digest()), (Some("latest"), Some(DIGEST)));
         assert!(image.with_digest("sha256:00").is_err());
     }
 

@@ -66,15 +66,6 @@ impl Range {
     /// One line, or several, without columns.
     #[must_use]
     pub fn lines(first: i32, last: i32) -> Self {
-        Self {
-            start: Position {
-                line: first,
-                character: 0,
-            },
-            end: Position {
-                line: last,
-                character: 0,
-            },
-        }
+        Self { start: Position { line: first, character: 0 }, end: Position { line: last, character: 0 } }
     }
 }

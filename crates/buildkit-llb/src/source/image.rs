@@ -38,13 +38,7 @@ impl ImageSource {
     /// The image of this name for this platform.
     #[must_use]
     pub fn new(reference: ImageRef, platform: Platform) -> Self {
-        Self {
-            reference,
-            platform,
-            resolve_mode: ResolveMode::default(),
-            layer_limit: None,
-            checksum: None,
-        }
+        Self { reference, platform, resolve_mode: ResolveMode::default(), layer_limit: None, checksum: None }
     }
 
     pub(crate) fn body(&self) -> Body {

@@ -67,21 +67,9 @@ impl LocalSource {
             caps.push(caps::SOURCE_LOCAL_SHARED_KEY_HINT);
         }
         for (name, patterns, cap) in [
-            (
-                "local.includepattern",
-                &self.include,
-                caps::SOURCE_LOCAL_INCLUDE_PATTERNS,
-            ),
-            (
-                "local.excludepatterns",
-                &self.exclude,
-                caps::SOURCE_LOCAL_EXCLUDE_PATTERNS,
-            ),
-            (
-                "local.followpaths",
-                &self.follow_paths,
-                caps::SOURCE_LOCAL_FOLLOW_PATHS,
-            ),
+            ("local.includepattern", &self.include, caps::SOURCE_LOCAL_INCLUDE_PATTERNS),
+            ("local.excludepatterns", &self.exclude, caps::SOURCE_LOCAL_EXCLUDE_PATTERNS),
+            ("local.followpaths", &self.follow_paths, caps::SOURCE_LOCAL_FOLLOW_PATHS),
         ] {
             if !patterns.is_empty() {
                 attrs.insert(name, go_json::string_list(patterns));

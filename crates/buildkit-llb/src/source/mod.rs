@@ -20,20 +20,7 @@ fn body(
 ) -> Body {
     let attrs = attrs
         .into_iter()
-        .map(|(key, value)| pb::source_op::AttrsEntry {
-            key: Some(key.to_owned()),
-            value: Some(value),
-        });
-    let op = pb::op::Op::Source(pb::SourceOp {
-        identifier,
-        attrs: attrs.collect(),
-    });
-    Body {
-        inputs: Vec::new(),
-        visits: None,
-        platform,
-        op,
-        outputs: 1,
-        caps,
-    }
+        .map(|(key, value)| pb::source_op::AttrsEntry { key: Some(key.to_owned()), value: Some(value) });
+    let op = pb::op::Op::Source(pb::SourceOp { identifier, attrs: attrs.collect() });
+    Body { inputs: Vec::new(), visits: None, platform, op, outputs: 1, caps }
 }

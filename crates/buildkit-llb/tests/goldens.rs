@@ -1,0 +1,316 @@
+//! Every op that the reference Go client makes for the same graph: bytes, digests, order, capabilities.
+//!
+//! `goldens.json` was written by BuildKit's `client/llb`; v0.32.2, v0.33.1 and v0.34.2 give the same. The last
+//! op of each case is its terminal one. What the Go client does to its options before it has an op is written
+//! out here: the order of the environment, normalized platforms of execs, default destinations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use buildkit_llb::*;
+use buildkit_proto::pb;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    name: String,
+    ops: Vec<GoldenOp>,
+}
+
+#[derive(Deserialize)]
+struct GoldenOp {
+    digest: String,
+    hex: String,
+    caps: BTreeSet<String>,
+    #[serde(default)]
+    description: BTreeMap<String, String>,
+}
+
+type Built = Result<Option<Output>, OpError>;
+
+const CASES: &[(&str, fn(&mut Graph) -> Built)] = &[
+    ("image", image),
+    ("image-arm64", image_arm64),
+    ("image-arm64v8", image_arm64v8),
+    ("image-state-platform-arm-nonorm", exec_of_another_platform),
+    ("scratch", |_| Ok(None)),
+    ("run", run),
+    ("run-withcaps", run_with_caps),
+    ("run-env-dir-user", run_with_options),
+    ("mounts-root", |graph| mounts(graph, "/")),
+    ("mounts-z", |graph| mounts(graph, "/z")),
+    ("local", local),
+    ("local-session", local_session),
+    ("file", file),
+    ("file-copyinfo", file_copy_options),
+    ("file-copymodestr", file_copy_symbolic_mode),
+    ("file-withstate", file_within_file),
+    ("merge", merge),
+    ("diff", diff),
+    ("diff-upper-scratch", diff_upper_scratch),
+    ("passthrough", passthrough),
+    ("constraints", constraints),
+];
+
+/// Kinds of ops that the graph does not have yet. They are decoded below like all others.
+const LATER: &[(&str, &str)] = &[
+    ("build", "a build within a build"),
+    ("build-fn", "a build within a build"),
+    ("git", "git sources"),
+    ("git-ref", "git sources"),
+    ("git-ssh", "git sources"),
+    ("http", "http sources"),
+    ("oci", "sources from OCI layouts"),
+    ("imageblob", "single blobs as sources"),
+];
+
+#[test]
+fn every_golden_has_a_case() {
+    let goldens: BTreeSet<String> = goldens().into_iter().map(|golden| golden.name).collect();
+    let cases = CASES.iter().map(|(name, _)| *name).chain(LATER.iter().map(|(name, _)| *name));
+    let cases: Vec<String> = cases.map(str::to_owned).collect();
+    assert_eq!(cases.len(), goldens.len(), "no case twice");
+    assert_eq!(BTreeSet::from_iter(cases), goldens);
+}
+
+#[test]
+fn graphs_give_the_bytes_of_the_go_client() {
+    let goldens: BTreeMap<String, Golden> = goldens().into_iter().map(|g| (g.name.clone(), g)).collect();
+    for (name, build) in CASES {
+        let mut graph = Graph::new();
+        let target = build(&mut graph).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let definition = graph.definition(target).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let golden = &goldens[*name];
+        for (position, (op, expected)) in definition.ops().iter().zip(&golden.ops).enumerate() {
+            assert_eq!(hex(&op.bytes), expected.hex, "bytes of op {position} of {name}:\n{definition}");
+            assert_eq!(op.digest.to_string(), expected.digest, "digest of op {position} of {name}");
+            let metadata = &definition.metadata()[&op.digest];
+            assert_eq!(metadata.caps, expected.caps, "capabilities of op {position} of {name}");
+            assert_eq!(metadata.description, expected.description, "description of op {position} of {name}");
+        }
+        assert_eq!(definition.ops().len(), golden.ops.len(), "ops of {name}:\n{definition}");
+        assert_eq!(definition.metadata().len(), golden.ops.len(), "metadata of {name}");
+        assert_eq!(Definition::decode(&definition.encode()).as_ref(), Ok(&definition), "{name}");
+    }
+}
+
+#[test]
+fn definitions_of_the_go_client_are_read_back() {
+    for golden in goldens() {
+        let def: Vec<_> = golden.ops.iter().map(|op| unhex(&op.hex).into()).collect();
+        let message = pb::Definition { def, ..pb::Definition::default() };
+        let definition =
+            Definition::from_pb(message).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
+        let digests: Vec<String> = definition.ops().iter().map(|op| op.digest.to_string()).collect();
+        let expected: Vec<String> = golden.ops.iter().map(|op| op.digest.clone()).collect();
+        assert_eq!(digests, expected, "{}", golden.name);
+        assert_eq!(definition.head().is_none(), golden.ops.is_empty(), "{}", golden.name);
+        assert_eq!(Definition::decode(&definition.encode()).as_ref(), Ok(&definition), "{}", golden.name);
+        let lines = definition.to_string().lines().filter(|line| !line.starts_with(' ')).count();
+        assert_eq!(lines, golden.ops.len().max(1), "{}:\n{definition}", golden.name);
+    }
+}
+
+fn image(graph: &mut Graph) -> Built {
+    busybox(graph).map(Some)
+}
+
+fn image_arm64(graph: &mut Graph) -> Built {
+    let mut op = ImageSource::new(name("alpine:3.20"), Platform::new("linux", "arm64"));
+    op.resolve_mode = ResolveMode::Pull;
+    add(graph, op)
+}
+
+fn image_arm64v8(graph: &mut Graph) -> Built {
+    add(graph, ImageSource::new(name("alpine"), Platform::new("linux", "arm64").with_variant("v8")))
+}
+
+fn exec_of_another_platform(graph: &mut Graph) -> Built {
+    let base = alpine(graph)?;
+    add(graph, ExecOp::new(Some(base), ["true"], Platform::new("linux", "arm").normalized()))
+}
+
+fn run(graph: &mut Graph) -> Built {
+    let base = busybox(graph)?;
+    add(graph, ExecOp::new(Some(base), ["/bin/sh", "-c", "echo hi"], amd64()))
+}
+
+fn run_with_caps(graph: &mut Graph) -> Built {
+    let base = busybox(graph)?;
+    let mut metadata = Metadata::default();
+    metadata.caps.insert(caps::EXEC_META_SETS_DEFAULT_PATH.to_owned());
+    let op = ExecOp::new(Some(base), ["/bin/sh", "-c", "echo hi"], amd64());
+    Ok(Some(graph.add(op, metadata)?.root()))
+}
+
+fn run_with_options(graph: &mut Graph) -> Built {
+    let base = busybox(graph)?;
+    let mut op = ExecOp::new(None, ["true"], amd64());
+    op.mounts = vec![Mount::bind("/", Some(base)).readonly(), Mount::bind("/out", None)];
+    op.env = vec!["A=1".to_owned(), "B=3".to_owned()];
+    op.cwd = "/work".to_owned();
+    op.user = "root".to_owned();
+    op.hostname = "h".to_owned();
+    op.network = Network::None;
+    op.security = Security::Insecure;
+    op.proxy = Some(ProxyEnv { http: "p".to_owned(), ..ProxyEnv::default() });
+    op.extra_hosts = vec![ExtraHost { host: "foo".to_owned(), ip: "1.2.3.4".parse().unwrap() }];
+    op.ulimits = vec![Ulimit { name: "nofile".to_owned(), soft: 10, hard: 20 }];
+    op.cgroup_parent = "cg".to_owned();
+    op.valid_exit_codes = vec![0, 2];
+    op.devices = vec![Device { name: "v/c=d".to_owned(), optional: true }];
+    assert_eq!((op.output_at("/"), op.output_at("/out")), (None, Some(0)));
+    add(graph, op)
+}
+
+fn mounts(graph: &mut Graph, target: &str) -> Built {
+    let (base, other) = (busybox(graph)?, alpine(graph)?);
+    let mut op = ExecOp::new(Some(base), ["true"], amd64());
+    op.mounts.extend([
+        Mount::bind("/z", None),
+        Mount::tmpfs("/tmpfs", 100),
+        Mount::bind("/ro", Some(other)).selecting("/etc").readonly(),
+        Mount::cache("/cache", "id", CacheSharing::Locked),
+        Mount::bind("/bind-no", Some(other)).without_output(),
+        Mount::bind("/a", Some(base)),
+    ]);
+    op.secrets = vec![SecretMount { optional: true, ..SecretMount::new("x", "/run/secrets/x") }];
+    op.secret_env = vec![SecretEnv::new("y", "ENVX")];
+    op.ssh = vec![SshMount::new("", SshMount::default_dest(0)), SshMount::new("two", "/sock")];
+    op.env = vec![format!("SSH_AUTH_SOCK={}", op.ssh[0].dest)];
+    let index = op.output_at(target).expect("an output");
+    Ok(Some(graph.add(op, Metadata::default())?.output(index)))
+}
+
+fn local(graph: &mut Graph) -> Built {
+    context(graph).map(Some)
+}
+
+fn local_session(graph: &mut Graph) -> Built {
+    add(graph, LocalSource::new("context", LocalIdentity::Session("sess".to_owned())))
+}
+
+fn file(graph: &mut Graph) -> Built {
+    let (base, context, other) = (busybox(graph)?, context(graph)?, alpine(graph)?);
+    let actions: [Action; 6] = [
+        MkdirAction { parents: true, ..MkdirAction::new(path::resolve("/d", "sub"), 0o755) }.into(),
+        MkfileAction::new("/f", 0o644, "hi").into(),
+        CopyAction::new(context, "/src", path::resolve_destination("/d", "dst/")).into(),
+        CopyAction { owner: Some(Owner::parse("bob:staff")), ..CopyAction::new(other, "/etc/passwd", "/x") }
+            .into(),
+        RmAction { allow_not_found: true, ..RmAction::new("/gone") }.into(),
+        SymlinkAction::new("a", "/b").into(),
+    ];
+    Ok(Some(graph.add(FileOp::chain(Some(base), actions), Metadata::named("files"))?.root()))
+}
+
+fn file_copy_options(graph: &mut Graph) -> Built {
+    let from = busybox(graph)?;
+    let copy = CopyAction {
+        owner: Some(Owner::ids(0, 5)),
+        mode: Some(CopyMode::Bits(0o700)),
+        follow_symlinks: true,
+        dir_contents: true,
+        unpack: true,
+        create_dest_path: true,
+        allow_wildcard: true,
+        allow_empty_wildcard: true,
+        created: Some(5_000_000_000),
+        include: vec!["x".to_owned()],
+        exclude: Vec::new(),
+        replace_existing: true,
+        required_paths: vec!["r".to_owned()],
+        ..CopyAction::new(from, "/a", path::resolve_destination("/", "b/."))
+    };
+    add(graph, FileOp::chain(None, [copy]))
+}
+
+fn file_copy_symbolic_mode(graph: &mut Graph) -> Built {
+    let from = busybox(graph)?;
+    let mode = Some(CopyMode::Symbolic("u+x".to_owned()));
+    add(graph, FileOp::chain(None, [CopyAction { mode, ..CopyAction::new(from, "/a", "/b") }]))
+}
+
+fn file_within_file(graph: &mut Graph) -> Built {
+    let base = busybox(graph)?;
+    let mut op = FileOp::default();
+    let inner = op.push(FileInput::Scratch, MkfileAction::new("/in", 0o600, "x"));
+    op.push(base, CopyAction::new(inner, "/ced/in", "/out"));
+    add(graph, op)
+}
+
+fn merge(graph: &mut Graph) -> Built {
+    let inputs = [busybox(graph)?, alpine(graph)?];
+    add(graph, MergeOp::new(inputs))
+}
+
+fn diff(graph: &mut Graph) -> Built {
+    let lower = busybox(graph)?;
+    let upper = add(graph, ExecOp::new(Some(lower), ["touch", "/x"], amd64()))?;
+    add(graph, DiffOp { lower: Some(lower), upper })
+}
+
+fn diff_upper_scratch(graph: &mut Graph) -> Built {
+    let lower = Some(busybox(graph)?);
+    add(graph, DiffOp { lower, upper: None })
+}
+
+fn passthrough(graph: &mut Graph) -> Built {
+    let (input, other) = (busybox(graph)?, alpine(graph)?);
+    add(graph, PassthroughOp::requiring("id1", input, [other]))
+}
+
+fn constraints(graph: &mut Graph) -> Built {
+    let base = Op::from(ImageSource::new(name("busybox"), amd64())).on_workers(["base==1", "a==b"]);
+    let base = add(graph, base)?;
+    let op = Op::from(ExecOp::new(base, ["x"], amd64())).on_workers(["base==1", "c==d"]);
+    let metadata = Metadata {
+        ignore_cache: true,
+        export_cache: Some(true),
+        linux_resources: Some(LinuxResources { memory: 1, ..LinuxResources::default() }),
+        ..Metadata::default()
+    };
+    Ok(Some(graph.add(op, metadata)?.root()))
+}
+
+fn busybox(graph: &mut Graph) -> Result<Output, OpError> {
+    Ok(graph.add(ImageSource::new(name("busybox"), amd64()), Metadata::default())?.root())
+}
+
+fn alpine(graph: &mut Graph) -> Result<Output, OpError> {
+    Ok(graph.add(ImageSource::new(name("alpine"), amd64()), Metadata::default())?.root())
+}
+
+fn context(graph: &mut Graph) -> Result<Output, OpError> {
+    let op = LocalSource {
+        shared_key_hint: "context".to_owned(),
+        exclude: vec!["*.tmp".to_owned(), "<a&b>".to_owned()],
+        follow_paths: vec!["a".to_owned()],
+        ..LocalSource::new("context", LocalIdentity::Unique("fixed-unique-id".to_owned()))
+    };
+    Ok(graph.add(op, Metadata::default())?.root())
+}
+
+fn add(graph: &mut Graph, op: impl Into<Op>) -> Built {
+    Ok(Some(graph.add(op, Metadata::default())?.root()))
+}
+
+fn amd64() -> Platform {
+    Platform::new("linux", "amd64")
+}
+
+fn name(text: &str) -> ImageRef {
+    text.parse().unwrap()
+}
+
+fn goldens() -> Vec<Golden> {
+    serde_json::from_str(include_str!("goldens.json")).unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    let digits: Vec<char> = hex.chars().collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(&String::from_iter(pair), 16).unwrap()).collect()
+}
