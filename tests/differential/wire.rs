@@ -14,8 +14,7 @@ use std::sync::LazyLock;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
-    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
-    MethodDescriptorProto,
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
 };
 
 use facts::facts;
@@ -106,29 +105,16 @@ const LEFT_OUT: [&str; 1] = ["cache/contenthash/checksum.proto"];
 #[test]
 fn every_message_and_service_is_as_in_go() {
     let problems = compare(&ours(), &THEIRS);
-    assert!(
-        problems.is_empty(),
-        "proto/ differs from the Go modules:\n{}",
-        problems.join("\n")
-    );
+    assert!(problems.is_empty(), "proto/ differs from the Go modules:\n{}", problems.join("\n"));
 }
 
 #[test]
 fn every_proto_file_of_buildkit_is_compared() {
     let module = go(&["list", "-m", "-f", "{{.Dir}}", "github.com/moby/buildkit"]);
-    let module = PathBuf::from(
-        String::from_utf8(module)
-            .expect("a path in UTF-8")
-            .trim_end(),
-    );
+    let module = PathBuf::from(String::from_utf8(module).expect("a path in UTF-8").trim_end());
     let there: BTreeSet<String> = proto_files(&module)
         .iter()
-        .map(|path| {
-            path.strip_prefix(&module)
-                .expect("a path below it")
-                .display()
-                .to_string()
-        })
+        .map(|path| path.strip_prefix(&module).expect("a path below it").display().to_string())
         .collect();
     let compared: BTreeSet<String> = THEIRS
         .iter()
@@ -148,8 +134,7 @@ fn a_difference_of_a_message_is_found() {
     fn index(ops: &mut FileDescriptorProto) -> &mut FieldDescriptorProto {
         field(message(ops, "Input"), "index")
     }
-    let found =
-        |name, change: fn(&mut FileDescriptorProto)| found("buildkit/ops.proto", name, change);
+    let found = |name, change: fn(&mut FileDescriptorProto)| found("buildkit/ops.proto", name, change);
 
     found("pb.Op.constraints", |ops| {
         constraints(ops).number = Some(12);
@@ -174,9 +159,7 @@ fn a_difference_of_a_message_is_found() {
         field(message(ops, "Op"), "exec").oneof_index = None;
     });
     found("pb.Op.exec", |ops| {
-        message(ops, "Op")
-            .field
-            .retain(|field| field.name() != "exec");
+        message(ops, "Op").field.retain(|field| field.name() != "exec");
     });
     found("pb.NetMode.HOST", |ops| {
         ops.enum_type[0].value[1].number = Some(3);
@@ -192,8 +175,7 @@ fn a_difference_of_a_service_is_found() {
     fn diff_copy(file: &mut FileDescriptorProto) -> &mut MethodDescriptorProto {
         &mut file.service[0].method[0]
     }
-    let found =
-        |name, change: fn(&mut FileDescriptorProto)| found("session/filesync.proto", name, change);
+    let found = |name, change: fn(&mut FileDescriptorProto)| found("session/filesync.proto", name, change);
     let name = "moby.filesync.v1.FileSync.DiffCopy";
 
     found(name, |file| diff_copy(file).client_streaming = None);
@@ -217,25 +199,14 @@ fn what_is_on_one_side_only_is_found() {
     assert!(compare(&less, &THEIRS).contains(&"not in proto/: message stack.Stack".to_owned()));
 
     let mut more = ours();
-    let extra = DescriptorProto {
-        name: Some("Extra".into()),
-        ..Default::default()
-    };
-    file(&mut more, "buildkit/ops.proto")
-        .message_type
-        .push(extra);
+    let extra = DescriptorProto { name: Some("Extra".into()), ..Default::default() };
+    file(&mut more, "buildkit/ops.proto").message_type.push(extra);
     assert_eq!(compare(&more, &THEIRS), ["not in Go: message pb.Extra"]);
 
-    let other = FileDescriptorProto {
-        package: Some("other".into()),
-        ..Default::default()
-    };
+    let other = FileDescriptorProto { package: Some("other".into()), ..Default::default() };
     more = ours();
     more.push(other);
-    assert_eq!(
-        compare(&more, &THEIRS),
-        ["not in Go: package other, syntax proto2"]
-    );
+    assert_eq!(compare(&more, &THEIRS), ["not in Go: package other, syntax proto2"]);
 }
 
 /// Once a field is as it is in Go, its exception is one too many.
@@ -244,10 +215,8 @@ fn an_exception_that_is_not_met_is_found() {
     let mut ours = ours();
     let stat = message(file(&mut ours, "fsutil/stat.proto"), "Stat");
     stat.field[0].set_type(Type::String);
-    stat.nested_type[0].options = Some(prost_types::MessageOptions {
-        map_entry: Some(true),
-        ..Default::default()
-    });
+    stat.nested_type[0].options =
+        Some(prost_types::MessageOptions { map_entry: Some(true), ..Default::default() });
     for field in &mut stat.nested_type[0].field {
         field.proto3_optional = None;
         field.oneof_index = None;
@@ -264,26 +233,20 @@ fn an_exception_that_is_not_met_is_found() {
 /// The descriptors that the Go packages register.
 static THEIRS: LazyLock<Vec<FileDescriptorProto>> = LazyLock::new(|| {
     let bytes = go(&["run", "./descriptors"]);
-    FileDescriptorSet::decode(bytes.as_slice())
-        .expect("tools/descriptors writes a descriptor set")
-        .file
+    FileDescriptorSet::decode(bytes.as_slice()).expect("tools/descriptors writes a descriptor set").file
 });
 
 /// The descriptors of `proto/`, and of the well-known types that it imports.
 fn ours() -> Vec<FileDescriptorProto> {
     let proto = root().join("proto");
-    protox::compile(proto_files(&proto), [&proto])
-        .expect("proto/ compiles")
-        .file
+    protox::compile(proto_files(&proto), [&proto]).expect("proto/ compiles").file
 }
 
 /// What differs between the two sides once the exceptions are allowed for, as lines.
 fn compare(ours: &[FileDescriptorProto], theirs: &[FileDescriptorProto]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut ours = facts(ours.iter().filter(|file| !well_known(file)));
-    let theirs = theirs
-        .iter()
-        .filter(|file| PACKAGES.contains(&file.package()));
+    let theirs = theirs.iter().filter(|file| PACKAGES.contains(&file.package()));
     let theirs = facts(theirs.filter(|file| !well_known(file)));
 
     for package in PACKAGES {
@@ -293,27 +256,17 @@ fn compare(ours: &[FileDescriptorProto], theirs: &[FileDescriptorProto]) -> Vec<
     }
     for name in BYTES {
         if !allow_bytes(&mut ours, name) {
-            problems.push(format!(
-                "exception not met: {name} is no field of type bytes"
-            ));
+            problems.push(format!("exception not met: {name} is no field of type bytes"));
         }
     }
     for name in MAPS {
         if !allow_map(&mut ours, name) {
-            let line =
-                format!("exception not met: {name} is no message with an optional key and value");
+            let line = format!("exception not met: {name} is no message with an optional key and value");
             problems.push(line);
         }
     }
-    problems.extend(
-        ours.difference(&theirs)
-            .map(|fact| format!("not in Go: {fact}")),
-    );
-    problems.extend(
-        theirs
-            .difference(&ours)
-            .map(|fact| format!("not in proto/: {fact}")),
-    );
+    problems.extend(ours.difference(&theirs).map(|fact| format!("not in Go: {fact}")));
+    problems.extend(theirs.difference(&ours).map(|fact| format!("not in proto/: {fact}")));
     problems
 }
 
@@ -324,10 +277,7 @@ fn well_known(file: &FileDescriptorProto) -> bool {
 
 /// Turns a field of type bytes into one of type string; false if there is none of that name.
 fn allow_bytes(facts: &mut BTreeSet<String>, name: &str) -> bool {
-    let found = facts
-        .iter()
-        .find(|fact| fact.starts_with(&format!("field {name}: bytes =")))
-        .cloned();
+    let found = facts.iter().find(|fact| fact.starts_with(&format!("field {name}: bytes ="))).cloned();
     let Some(fact) = found else { return false };
     facts.remove(&fact);
     facts.insert(fact.replacen(": bytes =", ": string =", 1))
@@ -335,15 +285,10 @@ fn allow_bytes(facts: &mut BTreeSet<String>, name: &str) -> bool {
 
 /// Turns a message with an optional key and value into the entry of a map; false if it is none.
 fn allow_map(facts: &mut BTreeSet<String>, entry: &str) -> bool {
-    let fields: Vec<String> = facts
-        .iter()
-        .filter(|fact| fact.starts_with(&format!("field {entry}.")))
-        .cloned()
-        .collect();
-    let plain: Vec<String> = fields
-        .iter()
-        .filter_map(|fact| fact.strip_suffix(", optional").map(str::to_owned))
-        .collect();
+    let fields: Vec<String> =
+        facts.iter().filter(|fact| fact.starts_with(&format!("field {entry}."))).cloned().collect();
+    let plain: Vec<String> =
+        fields.iter().filter_map(|fact| fact.strip_suffix(", optional").map(str::to_owned)).collect();
     if plain.len() != 2 || fields.len() != 2 || !facts.remove(&format!("message {entry}")) {
         return false;
     }
@@ -359,32 +304,19 @@ fn found(path: &str, name: &str, change: impl FnOnce(&mut FileDescriptorProto)) 
     let mut ours = ours();
     change(file(&mut ours, path));
     let problems = compare(&ours, &THEIRS);
-    assert!(
-        problems.iter().any(|problem| problem.contains(name)),
-        "{name} not in {problems:#?}"
-    );
+    assert!(problems.iter().any(|problem| problem.contains(name)), "{name} not in {problems:#?}");
 }
 
 fn file<'a>(files: &'a mut [FileDescriptorProto], name: &str) -> &'a mut FileDescriptorProto {
-    files
-        .iter_mut()
-        .find(|file| file.name() == name)
-        .expect("a file of that name")
+    files.iter_mut().find(|file| file.name() == name).expect("a file of that name")
 }
 
 fn message<'a>(file: &'a mut FileDescriptorProto, name: &str) -> &'a mut DescriptorProto {
-    file.message_type
-        .iter_mut()
-        .find(|message| message.name() == name)
-        .expect("a message of that name")
+    file.message_type.iter_mut().find(|message| message.name() == name).expect("a message of that name")
 }
 
 fn field<'a>(message: &'a mut DescriptorProto, name: &str) -> &'a mut FieldDescriptorProto {
-    message
-        .field
-        .iter_mut()
-        .find(|field| field.name() == name)
-        .expect("a field of that name")
+    message.field.iter_mut().find(|field| field.name() == name).expect("a field of that name")
 }
 
 /// The `.proto` files under a directory, sorted.
@@ -394,10 +326,7 @@ fn proto_files(dir: &Path) -> BTreeSet<PathBuf> {
         let path = entry.expect("a readable directory").path();
         if path.is_dir() {
             files.append(&mut proto_files(&path));
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "proto")
-        {
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
             files.insert(path);
         }
     }
@@ -412,17 +341,10 @@ fn go(args: &[&str]) -> Vec<u8> {
         .env("CGO_ENABLED", "0")
         .output()
         .expect("`go` can be run");
-    assert!(
-        output.status.success(),
-        "go {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "go {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ lies in the repository")
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
 }

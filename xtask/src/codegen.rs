@@ -31,32 +31,18 @@ pub(crate) enum CodegenError {
 
 /// Writes the generated code; with `check`, compares it with what is there and changes nothing.
 pub(crate) fn run(check: bool) -> Result<(), CodegenError> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the repository");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository");
     let committed = root.join("crates/buildkit-proto/src/generated");
     let scratch = tempfile::tempdir().map_err(at("temporary directory"))?;
     generate(&root.join("proto"), scratch.path())?;
     rustfmt(root, scratch.path())?;
 
     let new = read_all(scratch.path())?;
-    let old = if committed.is_dir() {
-        read_all(&committed)?
-    } else {
-        BTreeMap::new()
-    };
-    let differing: BTreeSet<PathBuf> = new
-        .keys()
-        .chain(old.keys())
-        .filter(|name| new.get(*name) != old.get(*name))
-        .cloned()
-        .collect();
+    let old = if committed.is_dir() { read_all(&committed)? } else { BTreeMap::new() };
+    let differing: BTreeSet<PathBuf> =
+        new.keys().chain(old.keys()).filter(|name| new.get(*name) != old.get(*name)).cloned().collect();
     if check {
-        return if differing.is_empty() {
-            Ok(())
-        } else {
-            Err(CodegenError::Differs(differing))
-        };
+        return if differing.is_empty() { Ok(()) } else { Err(CodegenError::Differs(differing)) };
     }
 
     fs::create_dir_all(&committed).map_err(at(&committed))?;
@@ -101,10 +87,7 @@ fn proto_files(dir: &Path) -> Result<BTreeSet<PathBuf>, CodegenError> {
         let path = entry.map_err(at(dir))?.path();
         if path.is_dir() {
             files.append(&mut proto_files(&path)?);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "proto")
-        {
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
             files.insert(path);
         }
     }
@@ -122,9 +105,7 @@ fn rustfmt(root: &Path, dir: &Path) -> Result<(), CodegenError> {
     if output.status.success() {
         Ok(())
     } else {
-        Err(CodegenError::Rustfmt(
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ))
+        Err(CodegenError::Rustfmt(String::from_utf8_lossy(&output.stderr).into_owned()))
     }
 }
 
@@ -145,8 +126,5 @@ fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> CodegenError {
 }
 
 fn lines(paths: &BTreeSet<PathBuf>) -> String {
-    paths
-        .iter()
-        .map(|path| format!("\n  {}", path.display()))
-        .collect()
+    paths.iter().map(|path| format!("\n  {}", path.display())).collect()
 }

@@ -43,13 +43,9 @@ where
     K: Into<E::Key>,
     V: Into<E::Value>,
 {
-    let map: BTreeMap<E::Key, E::Value> = pairs
-        .into_iter()
-        .map(|(key, value)| (key.into(), value.into()))
-        .collect();
-    map.into_iter()
-        .map(|(key, value)| E::new(key, value))
-        .collect()
+    let map: BTreeMap<E::Key, E::Value> =
+        pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+    map.into_iter().map(|(key, value)| E::new(key, value)).collect()
 }
 
 /// The map that a list of entries stands for.
@@ -149,75 +145,51 @@ mod tests {
     #[test]
     fn entries_are_sorted_and_each_key_stands_once() {
         let attrs: Vec<pb::source_op::AttrsEntry> = entries([("b", "1"), ("a", "2"), ("b", "3")]);
-        let pairs: Vec<(&str, &str)> = attrs
-            .iter()
-            .map(|entry| (entry.key(), entry.value()))
-            .collect();
+        let pairs: Vec<(&str, &str)> = attrs.iter().map(|entry| (entry.key(), entry.value())).collect();
         assert_eq!(pairs, [("a", "2"), ("b", "3")]);
     }
 
     #[test]
     fn defaults_of_scalars_are_on_the_wire() {
-        let source = pb::SourceOp {
-            identifier: String::new(),
-            attrs: entries([("k", "")]),
-        };
+        let source = pb::SourceOp { identifier: String::new(), attrs: entries([("k", "")]) };
         assert_eq!(source.encode_to_vec(), [0x12, 5, 0x0a, 1, b'k', 0x12, 0]);
 
-        let metadata = pb::OpMetadata {
-            caps: entries([("", false)]),
-            ..Default::default()
-        };
+        let metadata = pb::OpMetadata { caps: entries([("", false)]), ..Default::default() };
         assert_eq!(metadata.encode_to_vec(), [0x2a, 4, 0x0a, 0, 0x10, 0]);
     }
 
     #[test]
     fn empty_messages_are_on_the_wire() {
-        let build = pb::BuildOp {
-            inputs: entries([("k", pb::BuildInput { input: 0 })]),
-            ..Default::default()
-        };
+        let build =
+            pb::BuildOp { inputs: entries([("k", pb::BuildInput { input: 0 })]), ..Default::default() };
         assert_eq!(build.encode_to_vec(), [0x12, 5, 0x0a, 1, b'k', 0x12, 0]);
 
-        let refs = gateway::RefMap {
-            refs: entries([("", gateway::Ref::default())]),
-        };
+        let refs = gateway::RefMap { refs: entries([("", gateway::Ref::default())]) };
         assert_eq!(refs.encode_to_vec(), [0x0a, 4, 0x0a, 0, 0x12, 0]);
     }
 
     #[test]
     fn absent_fields_read_as_defaults_and_the_last_entry_wins() {
         // {} {key "k", value "1"} {key "k"}, as a lenient writer may put them.
-        let bytes = [
-            0x12, 0, 0x12, 6, 0x0a, 1, b'k', 0x12, 1, b'1', 0x12, 3, 0x0a, 1, b'k',
-        ];
+        let bytes = [0x12, 0, 0x12, 6, 0x0a, 1, b'k', 0x12, 1, b'1', 0x12, 3, 0x0a, 1, b'k'];
         let source = pb::SourceOp::decode(bytes.as_slice()).unwrap();
         assert_eq!(get(&source.attrs, ""), Some(String::new()));
         assert_eq!(get(&source.attrs, "k"), Some(String::new()));
         assert_eq!(get(&source.attrs, "other"), None);
         let map: BTreeMap<String, String> = into_map(source.attrs);
-        assert_eq!(
-            map.into_iter().collect::<Vec<_>>(),
-            [("".into(), "".into()), ("k".into(), "".into())]
-        );
+        assert_eq!(map.into_iter().collect::<Vec<_>>(), [("".into(), "".into()), ("k".into(), "".into())]);
     }
 
     #[test]
     fn integer_keys_sort_as_numbers() {
         let results: Vec<ResultsEntry> =
             entries([10, 2, -1].map(|index: i64| (index, control::Descriptor::default())));
-        assert_eq!(
-            results.iter().map(ResultsEntry::key).collect::<Vec<_>>(),
-            [-1, 2, 10]
-        );
+        assert_eq!(results.iter().map(ResultsEntry::key).collect::<Vec<_>>(), [-1, 2, 10]);
     }
 
     #[test]
     fn names_of_files_need_not_be_utf_8() {
-        let stat = fsutil::Stat {
-            path: Bytes::from_static(b"caf\xe9"),
-            ..Default::default()
-        };
+        let stat = fsutil::Stat { path: Bytes::from_static(b"caf\xe9"), ..Default::default() };
         let bytes = stat.encode_to_vec();
         assert_eq!(bytes, [0x0a, 4, b'c', b'a', b'f', 0xe9]);
         assert_eq!(fsutil::Stat::decode(bytes.as_slice()).unwrap(), stat);

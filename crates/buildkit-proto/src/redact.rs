@@ -6,9 +6,7 @@ use crate::{auth, secrets};
 
 impl fmt::Debug for secrets::GetSecretResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GetSecretResponse")
-            .field("data", &Hidden(self.data.len()))
-            .finish()
+        f.debug_struct("GetSecretResponse").field("data", &Hidden(self.data.len())).finish()
     }
 }
 
@@ -45,28 +43,13 @@ mod tests {
 
     #[test]
     fn debug_shows_no_credentials() {
-        let secret = secrets::GetSecretResponse {
-            data: "hunter2".into(),
-        };
-        assert_eq!(
-            format!("{secret:?}"),
-            "GetSecretResponse { data: <7 bytes> }"
-        );
+        let secret = secrets::GetSecretResponse { data: "hunter2".into() };
+        assert_eq!(format!("{secret:?}"), "GetSecretResponse { data: <7 bytes> }");
 
-        let password = auth::CredentialsResponse {
-            username: "ada".into(),
-            secret: "hunter2".into(),
-        };
-        assert_eq!(
-            format!("{password:?}"),
-            r#"CredentialsResponse { username: "ada", secret: <7 bytes> }"#
-        );
+        let password = auth::CredentialsResponse { username: "ada".into(), secret: "hunter2".into() };
+        assert_eq!(format!("{password:?}"), r#"CredentialsResponse { username: "ada", secret: <7 bytes> }"#);
 
-        let token = auth::FetchTokenResponse {
-            token: "hunter2".into(),
-            expires_in: 60,
-            issued_at: 0,
-        };
+        let token = auth::FetchTokenResponse { token: "hunter2".into(), expires_in: 60, issued_at: 0 };
         assert_eq!(
             format!("{token:?}"),
             "FetchTokenResponse { token: <7 bytes>, expires_in: 60, issued_at: 0 }"

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use prost_types::field_descriptor_proto::Label;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
-    MessageOptions, ServiceDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions,
+    ServiceDescriptorProto,
 };
 
 /// All that these files say about the wire.
@@ -33,14 +33,8 @@ pub(super) fn facts<'a>(files: impl Iterator<Item = &'a FileDescriptorProto>) ->
 
 fn message_facts(facts: &mut BTreeSet<String>, scope: &str, message: &DescriptorProto) {
     let name = format!("{scope}.{}", message.name());
-    let map = message
-        .options
-        .as_ref()
-        .is_some_and(MessageOptions::map_entry);
-    facts.insert(format!(
-        "message {name}{}",
-        if map { ", entry of a map" } else { "" }
-    ));
+    let map = message.options.as_ref().is_some_and(MessageOptions::map_entry);
+    facts.insert(format!("message {name}{}", if map { ", entry of a map" } else { "" }));
     for field in &message.field {
         facts.insert(field_fact(&name, message, field));
     }
@@ -80,11 +74,7 @@ fn enum_facts(facts: &mut BTreeSet<String>, scope: &str, enumeration: &EnumDescr
     let name = format!("{scope}.{}", enumeration.name());
     facts.insert(format!("enum {name}"));
     for value in &enumeration.value {
-        facts.insert(format!(
-            "value {name}.{} = {}",
-            value.name(),
-            value.number()
-        ));
+        facts.insert(format!("value {name}.{} = {}", value.name(), value.number()));
     }
 }
 

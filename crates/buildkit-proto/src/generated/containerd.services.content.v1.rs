@@ -232,13 +232,7 @@ impl WriteAction {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod content_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// Reads and writes blobs.
@@ -261,10 +255,7 @@ pub mod content_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> ContentClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> ContentClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -315,18 +306,14 @@ pub mod content_client {
             &mut self,
             request: impl tonic::IntoRequest<super::InfoRequest>,
         ) -> std::result::Result<tonic::Response<super::InfoResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/Info",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Info");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "Info",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Info"));
             self.inner.unary(req, path, codec).await
         }
         /// Changes the labels of a blob.
@@ -334,18 +321,14 @@ pub mod content_client {
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateRequest>,
         ) -> std::result::Result<tonic::Response<super::UpdateResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/Update",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Update");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "Update",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Update"));
             self.inner.unary(req, path, codec).await
         }
         /// All blobs that match.
@@ -356,36 +339,28 @@ pub mod content_client {
             tonic::Response<tonic::codec::Streaming<super::ListContentResponse>>,
             tonic::Status,
         > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/List",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/List");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "List",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "List"));
             self.inner.server_streaming(req, path, codec).await
         }
         pub async fn delete(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteContentRequest>,
         ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/Delete",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Delete");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "Delete",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Delete"));
             self.inner.unary(req, path, codec).await
         }
         /// A blob or a part of it.
@@ -396,18 +371,14 @@ pub mod content_client {
             tonic::Response<tonic::codec::Streaming<super::ReadContentResponse>>,
             tonic::Status,
         > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/Read",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Read");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "Read",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Read"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// How far a write is; `NOT_FOUND` once it is committed.
@@ -415,37 +386,30 @@ pub mod content_client {
             &mut self,
             request: impl tonic::IntoRequest<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/Status",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Status");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "Status",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Status"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn list_statuses(
             &mut self,
             request: impl tonic::IntoRequest<super::ListStatusesRequest>,
-        ) -> std::result::Result<tonic::Response<super::ListStatusesResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::ListStatusesResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/ListStatuses",
-            );
+            let path =
+                http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/ListStatuses");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "ListStatuses",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "ListStatuses"));
             self.inner.unary(req, path, codec).await
         }
         /// Writes one blob: each request is answered, and the stream may be taken up again by another.
@@ -456,18 +420,14 @@ pub mod content_client {
             tonic::Response<tonic::codec::Streaming<super::WriteContentResponse>>,
             tonic::Status,
         > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/Write",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Write");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "Write",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Write"));
             self.inner.streaming(req, path, codec).await
         }
         /// Gives up a write and what it has written.
@@ -475,18 +435,14 @@ pub mod content_client {
             &mut self,
             request: impl tonic::IntoRequest<super::AbortRequest>,
         ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/containerd.services.content.v1.Content/Abort",
-            );
+            let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Abort");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "containerd.services.content.v1.Content",
-                "Abort",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Abort"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -494,13 +450,7 @@ pub mod content_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod content_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with ContentServer.
     #[async_trait]
@@ -630,10 +580,7 @@ pub mod content_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -644,10 +591,7 @@ pub mod content_server {
                     impl<T: Content> tonic::server::UnaryService<super::InfoRequest> for InfoSvc<T> {
                         type Response = super::InfoResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::InfoRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::InfoRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Content>::info(&inner, request).await };
                             Box::pin(fut)
@@ -681,10 +625,7 @@ pub mod content_server {
                     impl<T: Content> tonic::server::UnaryService<super::UpdateRequest> for UpdateSvc<T> {
                         type Response = super::UpdateResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::UpdateRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::UpdateRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Content>::update(&inner, request).await };
                             Box::pin(fut)
@@ -715,14 +656,10 @@ pub mod content_server {
                 "/containerd.services.content.v1.Content/List" => {
                     #[allow(non_camel_case_types)]
                     struct ListSvc<T: Content>(pub Arc<T>);
-                    impl<T: Content>
-                        tonic::server::ServerStreamingService<super::ListContentRequest>
-                        for ListSvc<T>
-                    {
+                    impl<T: Content> tonic::server::ServerStreamingService<super::ListContentRequest> for ListSvc<T> {
                         type Response = super::ListContentResponse;
                         type ResponseStream = T::ListStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<super::ListContentRequest>,
@@ -794,14 +731,10 @@ pub mod content_server {
                 "/containerd.services.content.v1.Content/Read" => {
                     #[allow(non_camel_case_types)]
                     struct ReadSvc<T: Content>(pub Arc<T>);
-                    impl<T: Content>
-                        tonic::server::ServerStreamingService<super::ReadContentRequest>
-                        for ReadSvc<T>
-                    {
+                    impl<T: Content> tonic::server::ServerStreamingService<super::ReadContentRequest> for ReadSvc<T> {
                         type Response = super::ReadContentResponse;
                         type ResponseStream = T::ReadStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<super::ReadContentRequest>,
@@ -839,10 +772,7 @@ pub mod content_server {
                     impl<T: Content> tonic::server::UnaryService<super::StatusRequest> for StatusSvc<T> {
                         type Response = super::StatusResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StatusRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::StatusRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Content>::status(&inner, request).await };
                             Box::pin(fut)
@@ -881,8 +811,7 @@ pub mod content_server {
                             request: tonic::Request<super::ListStatusesRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as Content>::list_statuses(&inner, request).await };
+                            let fut = async move { <T as Content>::list_statuses(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -914,8 +843,7 @@ pub mod content_server {
                     impl<T: Content> tonic::server::StreamingService<super::WriteContentRequest> for WriteSvc<T> {
                         type Response = super::WriteContentResponse;
                         type ResponseStream = T::WriteStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<tonic::Streaming<super::WriteContentRequest>>,
@@ -953,10 +881,7 @@ pub mod content_server {
                     impl<T: Content> tonic::server::UnaryService<super::AbortRequest> for AbortSvc<T> {
                         type Response = ();
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AbortRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::AbortRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Content>::abort(&inner, request).await };
                             Box::pin(fut)
@@ -987,14 +912,8 @@ pub mod content_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

@@ -28,13 +28,7 @@ pub struct GetSecretResponse {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod secrets_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// The secrets that the client gives to a build.
@@ -57,10 +51,7 @@ pub mod secrets_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> SecretsClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> SecretsClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -111,17 +102,14 @@ pub mod secrets_client {
             &mut self,
             request: impl tonic::IntoRequest<super::GetSecretRequest>,
         ) -> std::result::Result<tonic::Response<super::GetSecretResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.buildkit.secrets.v1.Secrets/GetSecret");
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.secrets.v1.Secrets/GetSecret");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.secrets.v1.Secrets",
-                "GetSecret",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.secrets.v1.Secrets", "GetSecret"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -129,13 +117,7 @@ pub mod secrets_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod secrets_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with SecretsServer.
     #[async_trait]
@@ -212,10 +194,7 @@ pub mod secrets_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -226,13 +205,9 @@ pub mod secrets_server {
                     impl<T: Secrets> tonic::server::UnaryService<super::GetSecretRequest> for GetSecretSvc<T> {
                         type Response = super::GetSecretResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetSecretRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::GetSecretRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as Secrets>::get_secret(&inner, request).await };
+                            let fut = async move { <T as Secrets>::get_secret(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -261,14 +236,8 @@ pub mod secrets_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

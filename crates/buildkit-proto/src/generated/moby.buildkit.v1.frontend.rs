@@ -43,7 +43,7 @@ pub mod result {
         Refs(super::RefMap),
     }
 }
-/// Refs by name, as before v0.8.
+/// Refs by name, in the old form: ids alone.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RefMapDeprecated {
     #[prost(message, repeated, tag = "1")]
@@ -294,12 +294,12 @@ pub struct ResolveSourceGitRequest {
 /// What a git ref is now.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResolveSourceGitResponse {
-    /// Of the commit, or of the tag if it is annotated.
+    /// Of the commit, or of the tag object if the ref is an annotated tag.
     #[prost(string, tag = "1")]
     pub checksum: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub r#ref: ::prost::alloc::string::String,
-    /// Of the commit, if the checksum is a tag's.
+    /// Of the commit, if the checksum is that of a tag object.
     #[prost(string, tag = "3")]
     pub commit_checksum: ::prost::alloc::string::String,
     #[prost(bytes = "bytes", tag = "4")]
@@ -648,10 +648,7 @@ pub struct InitMessage {
     pub fds: ::prost::alloc::vec::Vec<u32>,
     #[prost(bool, tag = "4")]
     pub tty: bool,
-    #[prost(
-        enumeration = "super::super::super::super::pb::SecurityMode",
-        tag = "5"
-    )]
+    #[prost(enumeration = "super::super::super::super::pb::SecurityMode", tag = "5")]
     pub security: i32,
     #[prost(message, repeated, tag = "6")]
     pub secretenv: ::prost::alloc::vec::Vec<super::super::super::super::pb::SecretEnv>,
@@ -788,13 +785,7 @@ impl InTotoSubjectKind {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod llb_bridge_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// What one build may ask of the daemon.
@@ -817,10 +808,7 @@ pub mod llb_bridge_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> LlbBridgeClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> LlbBridgeClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -870,40 +858,36 @@ pub mod llb_bridge_client {
         pub async fn resolve_image_config(
             &mut self,
             request: impl tonic::IntoRequest<super::ResolveImageConfigRequest>,
-        ) -> std::result::Result<tonic::Response<super::ResolveImageConfigResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::ResolveImageConfigResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moby.buildkit.v1.frontend.LLBBridge/ResolveImageConfig",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ResolveImageConfig",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ResolveImageConfig"));
             self.inner.unary(req, path, codec).await
         }
         /// What a source is now: an image's digest and config, a git ref's commit, a file's checksum.
         pub async fn resolve_source_meta(
             &mut self,
             request: impl tonic::IntoRequest<super::ResolveSourceMetaRequest>,
-        ) -> std::result::Result<tonic::Response<super::ResolveSourceMetaResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::ResolveSourceMetaResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moby.buildkit.v1.frontend.LLBBridge/ResolveSourceMeta",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ResolveSourceMeta",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ResolveSourceMeta"));
             self.inner.unary(req, path, codec).await
         }
         /// Turns a definition or a frontend into refs, as a rule before anything runs.
@@ -911,17 +895,14 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::SolveRequest>,
         ) -> std::result::Result<tonic::Response<super::SolveResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Solve");
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Solve");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "Solve",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Solve"));
             self.inner.unary(req, path, codec).await
         }
         /// Reads a file of a ref, which runs what the ref needs.
@@ -929,54 +910,42 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::ReadFileRequest>,
         ) -> std::result::Result<tonic::Response<super::ReadFileResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/ReadFile",
-            );
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/ReadFile");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ReadFile",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadFile"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn read_dir(
             &mut self,
             request: impl tonic::IntoRequest<super::ReadDirRequest>,
         ) -> std::result::Result<tonic::Response<super::ReadDirResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/ReadDir",
-            );
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/ReadDir");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ReadDir",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadDir"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn stat_file(
             &mut self,
             request: impl tonic::IntoRequest<super::StatFileRequest>,
         ) -> std::result::Result<tonic::Response<super::StatFileResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/StatFile",
-            );
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/StatFile");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "StatFile",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "StatFile"));
             self.inner.unary(req, path, codec).await
         }
         /// Runs what a ref needs.
@@ -984,18 +953,14 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::EvaluateRequest>,
         ) -> std::result::Result<tonic::Response<super::EvaluateResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/Evaluate",
-            );
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Evaluate");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "Evaluate",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Evaluate"));
             self.inner.unary(req, path, codec).await
         }
         /// Answers with the daemon's capabilities and workers.
@@ -1003,17 +968,14 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::PingRequest>,
         ) -> std::result::Result<tonic::Response<super::PongResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Ping");
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Ping");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "Ping",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Ping"));
             self.inner.unary(req, path, codec).await
         }
         /// Ends the build, with a result or an error.
@@ -1021,17 +983,14 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::ReturnRequest>,
         ) -> std::result::Result<tonic::Response<super::ReturnResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Return");
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Return");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "Return",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Return"));
             self.inner.unary(req, path, codec).await
         }
         /// The definitions that the build was given.
@@ -1039,78 +998,65 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::InputsRequest>,
         ) -> std::result::Result<tonic::Response<super::InputsResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Inputs");
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Inputs");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "Inputs",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Inputs"));
             self.inner.unary(req, path, codec).await
         }
         /// Makes a container over refs; nothing runs in it yet.
         pub async fn new_container(
             &mut self,
             request: impl tonic::IntoRequest<super::NewContainerRequest>,
-        ) -> std::result::Result<tonic::Response<super::NewContainerResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::NewContainerResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/NewContainer",
-            );
+            let path =
+                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/NewContainer");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "NewContainer",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "NewContainer"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn release_container(
             &mut self,
             request: impl tonic::IntoRequest<super::ReleaseContainerRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReleaseContainerResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::ReleaseContainerResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/ReleaseContainer",
-            );
+            let path =
+                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/ReleaseContainer");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ReleaseContainer",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReleaseContainer"));
             self.inner.unary(req, path, codec).await
         }
         /// Runs processes in containers.
         pub async fn exec_process(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::ExecMessage>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::ExecMessage>>,
-            tonic::Status,
-        > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::ExecMessage>>, tonic::Status>
+        {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/ExecProcess",
-            );
+            let path =
+                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/ExecProcess");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ExecProcess",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ExecProcess"));
             self.inner.streaming(req, path, codec).await
         }
         /// As `ReadFile`, in a container that is named in place of the ref.
@@ -1118,18 +1064,17 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::ReadFileRequest>,
         ) -> std::result::Result<tonic::Response<super::ReadFileResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moby.buildkit.v1.frontend.LLBBridge/ReadFileContainer",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ReadFileContainer",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadFileContainer"));
             self.inner.unary(req, path, codec).await
         }
         /// As `ReadDir`, in a container.
@@ -1137,18 +1082,16 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::ReadDirRequest>,
         ) -> std::result::Result<tonic::Response<super::ReadDirResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.frontend.LLBBridge/ReadDirContainer",
-            );
+            let path =
+                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/ReadDirContainer");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "ReadDirContainer",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadDirContainer"));
             self.inner.unary(req, path, codec).await
         }
         /// As `StatFile`, in a container.
@@ -1156,18 +1099,17 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::StatFileRequest>,
         ) -> std::result::Result<tonic::Response<super::StatFileResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moby.buildkit.v1.frontend.LLBBridge/StatFileContainer",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "StatFileContainer",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "StatFileContainer"));
             self.inner.unary(req, path, codec).await
         }
         /// Shows a warning in the status of the build.
@@ -1175,17 +1117,14 @@ pub mod llb_bridge_client {
             &mut self,
             request: impl tonic::IntoRequest<super::WarnRequest>,
         ) -> std::result::Result<tonic::Response<super::WarnResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Warn");
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Warn");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.frontend.LLBBridge",
-                "Warn",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Warn"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -1193,13 +1132,7 @@ pub mod llb_bridge_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod llb_bridge_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with LlbBridgeServer.
     #[async_trait]
@@ -1358,10 +1291,7 @@ pub mod llb_bridge_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -1379,9 +1309,8 @@ pub mod llb_bridge_server {
                             request: tonic::Request<super::ResolveImageConfigRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::resolve_image_config(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as LlbBridge>::resolve_image_config(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1410,9 +1339,7 @@ pub mod llb_bridge_server {
                 "/moby.buildkit.v1.frontend.LLBBridge/ResolveSourceMeta" => {
                     #[allow(non_camel_case_types)]
                     struct ResolveSourceMetaSvc<T: LlbBridge>(pub Arc<T>);
-                    impl<T: LlbBridge> tonic::server::UnaryService<super::ResolveSourceMetaRequest>
-                        for ResolveSourceMetaSvc<T>
-                    {
+                    impl<T: LlbBridge> tonic::server::UnaryService<super::ResolveSourceMetaRequest> for ResolveSourceMetaSvc<T> {
                         type Response = super::ResolveSourceMetaResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
                         fn call(
@@ -1420,9 +1347,8 @@ pub mod llb_bridge_server {
                             request: tonic::Request<super::ResolveSourceMetaRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::resolve_source_meta(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as LlbBridge>::resolve_source_meta(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1454,10 +1380,7 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::SolveRequest> for SolveSvc<T> {
                         type Response = super::SolveResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SolveRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::SolveRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as LlbBridge>::solve(&inner, request).await };
                             Box::pin(fut)
@@ -1491,13 +1414,9 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::ReadFileRequest> for ReadFileSvc<T> {
                         type Response = super::ReadFileResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadFileRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::ReadFileRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as LlbBridge>::read_file(&inner, request).await };
+                            let fut = async move { <T as LlbBridge>::read_file(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1529,13 +1448,9 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::ReadDirRequest> for ReadDirSvc<T> {
                         type Response = super::ReadDirResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadDirRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::ReadDirRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as LlbBridge>::read_dir(&inner, request).await };
+                            let fut = async move { <T as LlbBridge>::read_dir(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1567,13 +1482,9 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::StatFileRequest> for StatFileSvc<T> {
                         type Response = super::StatFileResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StatFileRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::StatFileRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as LlbBridge>::stat_file(&inner, request).await };
+                            let fut = async move { <T as LlbBridge>::stat_file(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1605,13 +1516,9 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::EvaluateRequest> for EvaluateSvc<T> {
                         type Response = super::EvaluateResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::EvaluateRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::EvaluateRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as LlbBridge>::evaluate(&inner, request).await };
+                            let fut = async move { <T as LlbBridge>::evaluate(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1643,10 +1550,7 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::PingRequest> for PingSvc<T> {
                         type Response = super::PongResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::PingRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::PingRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as LlbBridge>::ping(&inner, request).await };
                             Box::pin(fut)
@@ -1680,13 +1584,9 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::ReturnRequest> for ReturnSvc<T> {
                         type Response = super::ReturnResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReturnRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::ReturnRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as LlbBridge>::r#return(&inner, request).await };
+                            let fut = async move { <T as LlbBridge>::r#return(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1718,13 +1618,9 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::InputsRequest> for InputsSvc<T> {
                         type Response = super::InputsResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::InputsRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::InputsRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as LlbBridge>::inputs(&inner, request).await };
+                            let fut = async move { <T as LlbBridge>::inputs(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1761,9 +1657,7 @@ pub mod llb_bridge_server {
                             request: tonic::Request<super::NewContainerRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::new_container(&inner, request).await
-                            };
+                            let fut = async move { <T as LlbBridge>::new_container(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1792,9 +1686,7 @@ pub mod llb_bridge_server {
                 "/moby.buildkit.v1.frontend.LLBBridge/ReleaseContainer" => {
                     #[allow(non_camel_case_types)]
                     struct ReleaseContainerSvc<T: LlbBridge>(pub Arc<T>);
-                    impl<T: LlbBridge> tonic::server::UnaryService<super::ReleaseContainerRequest>
-                        for ReleaseContainerSvc<T>
-                    {
+                    impl<T: LlbBridge> tonic::server::UnaryService<super::ReleaseContainerRequest> for ReleaseContainerSvc<T> {
                         type Response = super::ReleaseContainerResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
                         fn call(
@@ -1802,9 +1694,8 @@ pub mod llb_bridge_server {
                             request: tonic::Request<super::ReleaseContainerRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::release_container(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as LlbBridge>::release_container(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1836,16 +1727,13 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::StreamingService<super::ExecMessage> for ExecProcessSvc<T> {
                         type Response = super::ExecMessage;
                         type ResponseStream = T::ExecProcessStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<tonic::Streaming<super::ExecMessage>>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::exec_process(&inner, request).await
-                            };
+                            let fut = async move { <T as LlbBridge>::exec_process(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1877,14 +1765,10 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::ReadFileRequest> for ReadFileContainerSvc<T> {
                         type Response = super::ReadFileResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadFileRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::ReadFileRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::read_file_container(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as LlbBridge>::read_file_container(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1916,14 +1800,10 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::ReadDirRequest> for ReadDirContainerSvc<T> {
                         type Response = super::ReadDirResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadDirRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::ReadDirRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::read_dir_container(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as LlbBridge>::read_dir_container(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1955,14 +1835,10 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::StatFileRequest> for StatFileContainerSvc<T> {
                         type Response = super::StatFileResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StatFileRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::StatFileRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as LlbBridge>::stat_file_container(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as LlbBridge>::stat_file_container(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1994,10 +1870,7 @@ pub mod llb_bridge_server {
                     impl<T: LlbBridge> tonic::server::UnaryService<super::WarnRequest> for WarnSvc<T> {
                         type Response = super::WarnResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WarnRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::WarnRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as LlbBridge>::warn(&inner, request).await };
                             Box::pin(fut)
@@ -2028,14 +1901,8 @@ pub mod llb_bridge_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

@@ -79,8 +79,7 @@ pub struct SolveRequest {
     #[prost(string, tag = "3")]
     pub exporter_deprecated: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "4")]
-    pub exporter_attrs_deprecated:
-        ::prost::alloc::vec::Vec<solve_request::ExporterAttrsDeprecatedEntry>,
+    pub exporter_attrs_deprecated: ::prost::alloc::vec::Vec<solve_request::ExporterAttrsDeprecatedEntry>,
     /// The session that the daemon calls back.
     #[prost(string, tag = "5")]
     pub session: ::prost::alloc::string::String,
@@ -151,8 +150,7 @@ pub struct CacheOptions {
     #[prost(string, repeated, tag = "2")]
     pub import_refs_deprecated: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "3")]
-    pub export_attrs_deprecated:
-        ::prost::alloc::vec::Vec<cache_options::ExportAttrsDeprecatedEntry>,
+    pub export_attrs_deprecated: ::prost::alloc::vec::Vec<cache_options::ExportAttrsDeprecatedEntry>,
     #[prost(message, repeated, tag = "4")]
     pub exports: ::prost::alloc::vec::Vec<CacheOptionsEntry>,
     #[prost(message, repeated, tag = "5")]
@@ -548,13 +546,7 @@ impl BuildHistoryEventType {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod control_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// What a client outside asks of a daemon.
@@ -577,10 +569,7 @@ pub mod control_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> ControlClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> ControlClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -631,32 +620,30 @@ pub mod control_client {
             &mut self,
             request: impl tonic::IntoRequest<super::DiskUsageRequest>,
         ) -> std::result::Result<tonic::Response<super::DiskUsageResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/DiskUsage");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "DiskUsage"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "DiskUsage"));
             self.inner.unary(req, path, codec).await
         }
         /// Removes from the cache, and tells what went.
         pub async fn prune(
             &mut self,
             request: impl tonic::IntoRequest<super::PruneRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::UsageRecord>>,
-            tonic::Status,
-        > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::UsageRecord>>, tonic::Status>
+        {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Prune");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Prune"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Prune"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Runs a build to its end.
@@ -664,66 +651,60 @@ pub mod control_client {
             &mut self,
             request: impl tonic::IntoRequest<super::SolveRequest>,
         ) -> std::result::Result<tonic::Response<super::SolveResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Solve");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Solve"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Solve"));
             self.inner.unary(req, path, codec).await
         }
         /// Follows a build; may be asked before its solve.
         pub async fn status(
             &mut self,
             request: impl tonic::IntoRequest<super::StatusRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::StatusResponse>>,
-            tonic::Status,
-        > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::StatusResponse>>, tonic::Status>
+        {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Status");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Status"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Status"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Carries HTTP/2 in the other direction: the daemon calls the client's session services.
         pub async fn session(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::BytesMessage>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::BytesMessage>>,
-            tonic::Status,
-        > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::BytesMessage>>, tonic::Status>
+        {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Session");
             let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Session"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Session"));
             self.inner.streaming(req, path, codec).await
         }
         pub async fn list_workers(
             &mut self,
             request: impl tonic::IntoRequest<super::ListWorkersRequest>,
-        ) -> std::result::Result<tonic::Response<super::ListWorkersResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::ListWorkersResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/ListWorkers");
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/ListWorkers");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "ListWorkers"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "ListWorkers"));
             self.inner.unary(req, path, codec).await
         }
         /// Which BuildKit this is.
@@ -731,14 +712,14 @@ pub mod control_client {
             &mut self,
             request: impl tonic::IntoRequest<super::InfoRequest>,
         ) -> std::result::Result<tonic::Response<super::InfoResponse>, tonic::Status> {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Info");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Info"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Info"));
             self.inner.unary(req, path, codec).await
         }
         /// Past builds, and new ones as they come.
@@ -749,38 +730,29 @@ pub mod control_client {
             tonic::Response<tonic::codec::Streaming<super::BuildHistoryEvent>>,
             tonic::Status,
         > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.Control/ListenBuildHistory",
-            );
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/ListenBuildHistory");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.Control",
-                "ListenBuildHistory",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "ListenBuildHistory"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Pins, deletes or completes the record of a build.
         pub async fn update_build_history(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateBuildHistoryRequest>,
-        ) -> std::result::Result<tonic::Response<super::UpdateBuildHistoryResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::UpdateBuildHistoryResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/moby.buildkit.v1.Control/UpdateBuildHistory",
-            );
+            let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/UpdateBuildHistory");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.buildkit.v1.Control",
-                "UpdateBuildHistory",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "UpdateBuildHistory"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -788,13 +760,7 @@ pub mod control_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod control_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with ControlServer.
     #[async_trait]
@@ -930,10 +896,7 @@ pub mod control_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -944,13 +907,9 @@ pub mod control_server {
                     impl<T: Control> tonic::server::UnaryService<super::DiskUsageRequest> for DiskUsageSvc<T> {
                         type Response = super::DiskUsageResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DiskUsageRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::DiskUsageRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as Control>::disk_usage(&inner, request).await };
+                            let fut = async move { <T as Control>::disk_usage(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -982,12 +941,8 @@ pub mod control_server {
                     impl<T: Control> tonic::server::ServerStreamingService<super::PruneRequest> for PruneSvc<T> {
                         type Response = super::UsageRecord;
                         type ResponseStream = T::PruneStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::PruneRequest>,
-                        ) -> Self::Future {
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        fn call(&mut self, request: tonic::Request<super::PruneRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Control>::prune(&inner, request).await };
                             Box::pin(fut)
@@ -1021,10 +976,7 @@ pub mod control_server {
                     impl<T: Control> tonic::server::UnaryService<super::SolveRequest> for SolveSvc<T> {
                         type Response = super::SolveResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SolveRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::SolveRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Control>::solve(&inner, request).await };
                             Box::pin(fut)
@@ -1058,12 +1010,8 @@ pub mod control_server {
                     impl<T: Control> tonic::server::ServerStreamingService<super::StatusRequest> for StatusSvc<T> {
                         type Response = super::StatusResponse;
                         type ResponseStream = T::StatusStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StatusRequest>,
-                        ) -> Self::Future {
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        fn call(&mut self, request: tonic::Request<super::StatusRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Control>::status(&inner, request).await };
                             Box::pin(fut)
@@ -1097,8 +1045,7 @@ pub mod control_server {
                     impl<T: Control> tonic::server::StreamingService<super::BytesMessage> for SessionSvc<T> {
                         type Response = super::BytesMessage;
                         type ResponseStream = T::SessionStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<tonic::Streaming<super::BytesMessage>>,
@@ -1141,8 +1088,7 @@ pub mod control_server {
                             request: tonic::Request<super::ListWorkersRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as Control>::list_workers(&inner, request).await };
+                            let fut = async move { <T as Control>::list_workers(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1174,10 +1120,7 @@ pub mod control_server {
                     impl<T: Control> tonic::server::UnaryService<super::InfoRequest> for InfoSvc<T> {
                         type Response = super::InfoResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::InfoRequest>,
-                        ) -> Self::Future {
+                        fn call(&mut self, request: tonic::Request<super::InfoRequest>) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move { <T as Control>::info(&inner, request).await };
                             Box::pin(fut)
@@ -1208,22 +1151,19 @@ pub mod control_server {
                 "/moby.buildkit.v1.Control/ListenBuildHistory" => {
                     #[allow(non_camel_case_types)]
                     struct ListenBuildHistorySvc<T: Control>(pub Arc<T>);
-                    impl<T: Control>
-                        tonic::server::ServerStreamingService<super::BuildHistoryRequest>
+                    impl<T: Control> tonic::server::ServerStreamingService<super::BuildHistoryRequest>
                         for ListenBuildHistorySvc<T>
                     {
                         type Response = super::BuildHistoryEvent;
                         type ResponseStream = T::ListenBuildHistoryStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<super::BuildHistoryRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Control>::listen_build_history(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as Control>::listen_build_history(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1252,9 +1192,7 @@ pub mod control_server {
                 "/moby.buildkit.v1.Control/UpdateBuildHistory" => {
                     #[allow(non_camel_case_types)]
                     struct UpdateBuildHistorySvc<T: Control>(pub Arc<T>);
-                    impl<T: Control> tonic::server::UnaryService<super::UpdateBuildHistoryRequest>
-                        for UpdateBuildHistorySvc<T>
-                    {
+                    impl<T: Control> tonic::server::UnaryService<super::UpdateBuildHistoryRequest> for UpdateBuildHistorySvc<T> {
                         type Response = super::UpdateBuildHistoryResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
                         fn call(
@@ -1262,9 +1200,8 @@ pub mod control_server {
                             request: tonic::Request<super::UpdateBuildHistoryRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Control>::update_build_history(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as Control>::update_build_history(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1293,14 +1230,8 @@ pub mod control_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

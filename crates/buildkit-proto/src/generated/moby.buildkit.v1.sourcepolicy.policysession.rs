@@ -59,13 +59,7 @@ pub struct DenyMessage {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod policy_verifier_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// Decides whether a build may use a source.
@@ -88,10 +82,7 @@ pub mod policy_verifier_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> PolicyVerifierClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> PolicyVerifierClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -141,11 +132,11 @@ pub mod policy_verifier_client {
         pub async fn check_policy(
             &mut self,
             request: impl tonic::IntoRequest<super::CheckPolicyRequest>,
-        ) -> std::result::Result<tonic::Response<super::CheckPolicyResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::CheckPolicyResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy",
@@ -162,13 +153,7 @@ pub mod policy_verifier_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod policy_verifier_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with PolicyVerifierServer.
     #[async_trait]
@@ -245,10 +230,7 @@ pub mod policy_verifier_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -256,9 +238,7 @@ pub mod policy_verifier_server {
                 "/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy" => {
                     #[allow(non_camel_case_types)]
                     struct CheckPolicySvc<T: PolicyVerifier>(pub Arc<T>);
-                    impl<T: PolicyVerifier> tonic::server::UnaryService<super::CheckPolicyRequest>
-                        for CheckPolicySvc<T>
-                    {
+                    impl<T: PolicyVerifier> tonic::server::UnaryService<super::CheckPolicyRequest> for CheckPolicySvc<T> {
                         type Response = super::CheckPolicyResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
                         fn call(
@@ -266,9 +246,8 @@ pub mod policy_verifier_server {
                             request: tonic::Request<super::CheckPolicyRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as PolicyVerifier>::check_policy(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as PolicyVerifier>::check_policy(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -297,14 +276,8 @@ pub mod policy_verifier_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

@@ -50,7 +50,7 @@ pub struct AttrConstraint {
     #[prost(enumeration = "AttrMatch", tag = "3")]
     pub condition: i32,
 }
-/// A list of rules; of those that match a source, the last decides.
+/// A list of rules; of those that match a source and allow or deny it, the last decides.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Policy {
     /// Always 1.

@@ -66,13 +66,7 @@ pub struct FinalizeExportResponse {}
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod exporter_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// What the client wants done with a result; asked if the solve enables session exporters.
@@ -95,10 +89,7 @@ pub mod exporter_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> ExporterClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> ExporterClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -147,38 +138,30 @@ pub mod exporter_client {
         pub async fn find_exporters(
             &mut self,
             request: impl tonic::IntoRequest<super::FindExportersRequest>,
-        ) -> std::result::Result<tonic::Response<super::FindExportersResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::FindExportersResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.exporter.v1.Exporter/FindExporters");
+            let path = http::uri::PathAndQuery::from_static("/moby.exporter.v1.Exporter/FindExporters");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.exporter.v1.Exporter",
-                "FindExporters",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.exporter.v1.Exporter", "FindExporters"));
             self.inner.unary(req, path, codec).await
         }
         /// Called after the exports.
         pub async fn finalize_export(
             &mut self,
             request: impl tonic::IntoRequest<super::FinalizeExportRequest>,
-        ) -> std::result::Result<tonic::Response<super::FinalizeExportResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::FinalizeExportResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.exporter.v1.Exporter/FinalizeExport");
+            let path = http::uri::PathAndQuery::from_static("/moby.exporter.v1.Exporter/FinalizeExport");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.exporter.v1.Exporter",
-                "FinalizeExport",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.exporter.v1.Exporter", "FinalizeExport"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -186,13 +169,7 @@ pub mod exporter_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod exporter_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with ExporterServer.
     #[async_trait]
@@ -273,10 +250,7 @@ pub mod exporter_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -292,9 +266,7 @@ pub mod exporter_server {
                             request: tonic::Request<super::FindExportersRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Exporter>::find_exporters(&inner, request).await
-                            };
+                            let fut = async move { <T as Exporter>::find_exporters(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -323,9 +295,7 @@ pub mod exporter_server {
                 "/moby.exporter.v1.Exporter/FinalizeExport" => {
                     #[allow(non_camel_case_types)]
                     struct FinalizeExportSvc<T: Exporter>(pub Arc<T>);
-                    impl<T: Exporter> tonic::server::UnaryService<super::FinalizeExportRequest>
-                        for FinalizeExportSvc<T>
-                    {
+                    impl<T: Exporter> tonic::server::UnaryService<super::FinalizeExportRequest> for FinalizeExportSvc<T> {
                         type Response = super::FinalizeExportResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
                         fn call(
@@ -333,9 +303,7 @@ pub mod exporter_server {
                             request: tonic::Request<super::FinalizeExportRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Exporter>::finalize_export(&inner, request).await
-                            };
+                            let fut = async move { <T as Exporter>::finalize_export(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -364,14 +332,8 @@ pub mod exporter_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

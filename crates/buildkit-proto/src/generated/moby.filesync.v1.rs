@@ -76,13 +76,7 @@ pub struct VerifyTokenAuthorityResponse {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod auth_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// What the client knows of registries.
@@ -155,51 +149,45 @@ pub mod auth_client {
         pub async fn credentials(
             &mut self,
             request: impl tonic::IntoRequest<super::CredentialsRequest>,
-        ) -> std::result::Result<tonic::Response<super::CredentialsResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::CredentialsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/Credentials");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.filesync.v1.Auth", "Credentials"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "Credentials"));
             self.inner.unary(req, path, codec).await
         }
         /// A token that the client gets from the registry itself.
         pub async fn fetch_token(
             &mut self,
             request: impl tonic::IntoRequest<super::FetchTokenRequest>,
-        ) -> std::result::Result<tonic::Response<super::FetchTokenResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::FetchTokenResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/FetchToken");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.filesync.v1.Auth", "FetchToken"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "FetchToken"));
             self.inner.unary(req, path, codec).await
         }
         /// The key with which the client answers for its tokens.
         pub async fn get_token_authority(
             &mut self,
             request: impl tonic::IntoRequest<super::GetTokenAuthorityRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetTokenAuthorityResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::GetTokenAuthorityResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/GetTokenAuthority");
+            let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/GetTokenAuthority");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.filesync.v1.Auth",
-                "GetTokenAuthority",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "GetTokenAuthority"));
             self.inner.unary(req, path, codec).await
         }
         /// Proof that this client holds that key.
@@ -208,17 +196,14 @@ pub mod auth_client {
             request: impl tonic::IntoRequest<super::VerifyTokenAuthorityRequest>,
         ) -> std::result::Result<tonic::Response<super::VerifyTokenAuthorityResponse>, tonic::Status>
         {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
-            let path =
-                http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/VerifyTokenAuthority");
+            let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/VerifyTokenAuthority");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "moby.filesync.v1.Auth",
-                "VerifyTokenAuthority",
-            ));
+            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "VerifyTokenAuthority"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -226,13 +211,7 @@ pub mod auth_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod auth_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with AuthServer.
     #[async_trait]
@@ -324,10 +303,7 @@ pub mod auth_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -343,8 +319,7 @@ pub mod auth_server {
                             request: tonic::Request<super::CredentialsRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as Auth>::credentials(&inner, request).await };
+                            let fut = async move { <T as Auth>::credentials(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -381,8 +356,7 @@ pub mod auth_server {
                             request: tonic::Request<super::FetchTokenRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as Auth>::fetch_token(&inner, request).await };
+                            let fut = async move { <T as Auth>::fetch_token(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -411,9 +385,7 @@ pub mod auth_server {
                 "/moby.filesync.v1.Auth/GetTokenAuthority" => {
                     #[allow(non_camel_case_types)]
                     struct GetTokenAuthoritySvc<T: Auth>(pub Arc<T>);
-                    impl<T: Auth> tonic::server::UnaryService<super::GetTokenAuthorityRequest>
-                        for GetTokenAuthoritySvc<T>
-                    {
+                    impl<T: Auth> tonic::server::UnaryService<super::GetTokenAuthorityRequest> for GetTokenAuthoritySvc<T> {
                         type Response = super::GetTokenAuthorityResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
                         fn call(
@@ -421,9 +393,7 @@ pub mod auth_server {
                             request: tonic::Request<super::GetTokenAuthorityRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Auth>::get_token_authority(&inner, request).await
-                            };
+                            let fut = async move { <T as Auth>::get_token_authority(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -452,9 +422,7 @@ pub mod auth_server {
                 "/moby.filesync.v1.Auth/VerifyTokenAuthority" => {
                     #[allow(non_camel_case_types)]
                     struct VerifyTokenAuthoritySvc<T: Auth>(pub Arc<T>);
-                    impl<T: Auth> tonic::server::UnaryService<super::VerifyTokenAuthorityRequest>
-                        for VerifyTokenAuthoritySvc<T>
-                    {
+                    impl<T: Auth> tonic::server::UnaryService<super::VerifyTokenAuthorityRequest> for VerifyTokenAuthoritySvc<T> {
                         type Response = super::VerifyTokenAuthorityResponse;
                         type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
                         fn call(
@@ -462,9 +430,8 @@ pub mod auth_server {
                             request: tonic::Request<super::VerifyTokenAuthorityRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Auth>::verify_token_authority(&inner, request).await
-                            };
+                            let fut =
+                                async move { <T as Auth>::verify_token_authority(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -493,14 +460,8 @@ pub mod auth_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }
@@ -533,13 +494,7 @@ pub struct BytesMessage {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod file_sync_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// Directories of the client that the daemon may read. Which one, and which files of it, stands in the
@@ -563,10 +518,7 @@ pub mod file_sync_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> FileSyncClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> FileSyncClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -615,45 +567,37 @@ pub mod file_sync_client {
         /// Sends what has changed.
         pub async fn diff_copy(
             &mut self,
-            request: impl tonic::IntoStreamingRequest<
-                Message = super::super::super::super::fsutil::types::Packet,
-            >,
+            request: impl tonic::IntoStreamingRequest<Message = super::super::super::super::fsutil::types::Packet>,
         ) -> std::result::Result<
-            tonic::Response<
-                tonic::codec::Streaming<super::super::super::super::fsutil::types::Packet>,
-            >,
+            tonic::Response<tonic::codec::Streaming<super::super::super::super::fsutil::types::Packet>>,
             tonic::Status,
         > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.FileSync/DiffCopy");
             let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.filesync.v1.FileSync", "DiffCopy"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.FileSync", "DiffCopy"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Sends everything.
+        /// Of old; no daemon of today asks for it.
         pub async fn tar_stream(
             &mut self,
-            request: impl tonic::IntoStreamingRequest<
-                Message = super::super::super::super::fsutil::types::Packet,
-            >,
+            request: impl tonic::IntoStreamingRequest<Message = super::super::super::super::fsutil::types::Packet>,
         ) -> std::result::Result<
-            tonic::Response<
-                tonic::codec::Streaming<super::super::super::super::fsutil::types::Packet>,
-            >,
+            tonic::Response<tonic::codec::Streaming<super::super::super::super::fsutil::types::Packet>>,
             tonic::Status,
         > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.FileSync/TarStream");
             let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.filesync.v1.FileSync", "TarStream"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.FileSync", "TarStream"));
             self.inner.streaming(req, path, codec).await
         }
     }
@@ -661,46 +605,30 @@ pub mod file_sync_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod file_sync_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with FileSyncServer.
     #[async_trait]
     pub trait FileSync: std::marker::Send + std::marker::Sync + 'static {
         /// Server streaming response type for the DiffCopy method.
         type DiffCopyStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<
-                    super::super::super::super::fsutil::types::Packet,
-                    tonic::Status,
-                >,
+                Item = std::result::Result<super::super::super::super::fsutil::types::Packet, tonic::Status>,
             > + std::marker::Send
             + 'static;
         /// Sends what has changed.
         async fn diff_copy(
             &self,
-            request: tonic::Request<
-                tonic::Streaming<super::super::super::super::fsutil::types::Packet>,
-            >,
+            request: tonic::Request<tonic::Streaming<super::super::super::super::fsutil::types::Packet>>,
         ) -> std::result::Result<tonic::Response<Self::DiffCopyStream>, tonic::Status>;
         /// Server streaming response type for the TarStream method.
         type TarStreamStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<
-                    super::super::super::super::fsutil::types::Packet,
-                    tonic::Status,
-                >,
+                Item = std::result::Result<super::super::super::super::fsutil::types::Packet, tonic::Status>,
             > + std::marker::Send
             + 'static;
-        /// Sends everything.
+        /// Of old; no daemon of today asks for it.
         async fn tar_stream(
             &self,
-            request: tonic::Request<
-                tonic::Streaming<super::super::super::super::fsutil::types::Packet>,
-            >,
+            request: tonic::Request<tonic::Streaming<super::super::super::super::fsutil::types::Packet>>,
         ) -> std::result::Result<tonic::Response<Self::TarStreamStream>, tonic::Status>;
     }
     /// Directories of the client that the daemon may read. Which one, and which files of it, stands in the
@@ -770,10 +698,7 @@ pub mod file_sync_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -782,14 +707,12 @@ pub mod file_sync_server {
                     #[allow(non_camel_case_types)]
                     struct DiffCopySvc<T: FileSync>(pub Arc<T>);
                     impl<T: FileSync>
-                        tonic::server::StreamingService<
-                            super::super::super::super::fsutil::types::Packet,
-                        > for DiffCopySvc<T>
+                        tonic::server::StreamingService<super::super::super::super::fsutil::types::Packet>
+                        for DiffCopySvc<T>
                     {
                         type Response = super::super::super::super::fsutil::types::Packet;
                         type ResponseStream = T::DiffCopyStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<
@@ -797,8 +720,7 @@ pub mod file_sync_server {
                             >,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as FileSync>::diff_copy(&inner, request).await };
+                            let fut = async move { <T as FileSync>::diff_copy(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -828,14 +750,12 @@ pub mod file_sync_server {
                     #[allow(non_camel_case_types)]
                     struct TarStreamSvc<T: FileSync>(pub Arc<T>);
                     impl<T: FileSync>
-                        tonic::server::StreamingService<
-                            super::super::super::super::fsutil::types::Packet,
-                        > for TarStreamSvc<T>
+                        tonic::server::StreamingService<super::super::super::super::fsutil::types::Packet>
+                        for TarStreamSvc<T>
                     {
                         type Response = super::super::super::super::fsutil::types::Packet;
                         type ResponseStream = T::TarStreamStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<
@@ -843,8 +763,7 @@ pub mod file_sync_server {
                             >,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as FileSync>::tar_stream(&inner, request).await };
+                            let fut = async move { <T as FileSync>::tar_stream(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -873,14 +792,8 @@ pub mod file_sync_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }
@@ -907,13 +820,7 @@ pub mod file_sync_server {
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod file_send_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// Where the client takes exports. The request's headers name the exporter.
@@ -936,10 +843,7 @@ pub mod file_send_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> FileSendClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(inner: T, interceptor: F) -> FileSendClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -989,18 +893,16 @@ pub mod file_send_client {
         pub async fn diff_copy(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::BytesMessage>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::BytesMessage>>,
-            tonic::Status,
-        > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::BytesMessage>>, tonic::Status>
+        {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.FileSend/DiffCopy");
             let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.filesync.v1.FileSend", "DiffCopy"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.FileSend", "DiffCopy"));
             self.inner.streaming(req, path, codec).await
         }
     }
@@ -1008,13 +910,7 @@ pub mod file_send_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod file_send_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with FileSendServer.
     #[async_trait]
@@ -1096,10 +992,7 @@ pub mod file_send_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -1110,15 +1003,13 @@ pub mod file_send_server {
                     impl<T: FileSend> tonic::server::StreamingService<super::BytesMessage> for DiffCopySvc<T> {
                         type Response = super::BytesMessage;
                         type ResponseStream = T::DiffCopyStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<tonic::Streaming<super::BytesMessage>>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as FileSend>::diff_copy(&inner, request).await };
+                            let fut = async move { <T as FileSend>::diff_copy(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -1147,14 +1038,8 @@ pub mod file_send_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

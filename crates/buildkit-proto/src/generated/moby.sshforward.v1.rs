@@ -17,13 +17,7 @@ pub struct CheckAgentResponse {}
 /// Generated client implementations.
 #[cfg(feature = "services")]
 pub mod ssh_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
     /// The agents that the client lends to a build.
@@ -96,34 +90,31 @@ pub mod ssh_client {
         pub async fn check_agent(
             &mut self,
             request: impl tonic::IntoRequest<super::CheckAgentRequest>,
-        ) -> std::result::Result<tonic::Response<super::CheckAgentResponse>, tonic::Status>
-        {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<super::CheckAgentResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.sshforward.v1.SSH/CheckAgent");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.sshforward.v1.SSH", "CheckAgent"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.sshforward.v1.SSH", "CheckAgent"));
             self.inner.unary(req, path, codec).await
         }
         /// One connection to an agent, which a header of the request names.
         pub async fn forward_agent(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::BytesMessage>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::BytesMessage>>,
-            tonic::Status,
-        > {
-            self.inner.ready().await.map_err(|e| {
-                tonic::Status::unknown(format!("Service was not ready: {}", e.into()))
-            })?;
+        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::BytesMessage>>, tonic::Status>
+        {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.sshforward.v1.SSH/ForwardAgent");
             let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("moby.sshforward.v1.SSH", "ForwardAgent"));
+            req.extensions_mut().insert(GrpcMethod::new("moby.sshforward.v1.SSH", "ForwardAgent"));
             self.inner.streaming(req, path, codec).await
         }
     }
@@ -131,13 +122,7 @@ pub mod ssh_client {
 /// Generated server implementations.
 #[cfg(feature = "services")]
 pub mod ssh_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value
-    )]
+    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with SshServer.
     #[async_trait]
@@ -224,10 +209,7 @@ pub mod ssh_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -275,15 +257,13 @@ pub mod ssh_server {
                     impl<T: Ssh> tonic::server::StreamingService<super::BytesMessage> for ForwardAgentSvc<T> {
                         type Response = super::BytesMessage;
                         type ResponseStream = T::ForwardAgentStream;
-                        type Future =
-                            BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
                         fn call(
                             &mut self,
                             request: tonic::Request<tonic::Streaming<super::BytesMessage>>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as Ssh>::forward_agent(&inner, request).await };
+                            let fut = async move { <T as Ssh>::forward_agent(&inner, request).await };
                             Box::pin(fut)
                         }
                     }
@@ -312,14 +292,8 @@ pub mod ssh_server {
                 _ => Box::pin(async move {
                     let mut response = http::Response::new(tonic::body::Body::default());
                     let headers = response.headers_mut();
-                    headers.insert(
-                        tonic::Status::GRPC_STATUS,
-                        (tonic::Code::Unimplemented as i32).into(),
-                    );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

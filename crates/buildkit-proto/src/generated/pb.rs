@@ -371,7 +371,7 @@ pub struct Location {
     #[prost(message, repeated, tag = "2")]
     pub ranges: ::prost::alloc::vec::Vec<Range>,
 }
-/// From one position to another, both included.
+/// From one position to another; both lines are included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Range {
     #[prost(message, optional, tag = "1")]
@@ -379,7 +379,7 @@ pub struct Range {
     #[prost(message, optional, tag = "2")]
     pub end: ::core::option::Option<Position>,
 }
-/// A place in a file: lines count from one, characters from zero.
+/// A place in a file; lines count from one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Position {
     #[prost(int32, tag = "1")]
@@ -446,7 +446,7 @@ pub struct ProxyEnv {
 /// Which workers may run an op.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerConstraints {
-    /// Filter expressions in containerd's syntax; all must match.
+    /// Filter expressions in containerd's syntax.
     #[prost(string, repeated, tag = "1")]
     pub filter: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
