@@ -2,8 +2,9 @@
 //!
 //! Everything here is generated from the files under `proto/` and committed, so that users need no `protoc`;
 //! each module below is one package of the wire. What is written by hand is [`entries`] and its like: a map of
-//! the wire is a list of entries here, for the reasons that `proto/README.md` gives. All `bytes` fields are
-//! [`bytes::Bytes`], and the well-known types are those of `prost-types`.
+//! the wire is a list of entries here, for the reasons that `proto/README.md` gives. So is the `Debug` of the
+//! messages that carry credentials, which does not show them. All `bytes` fields are [`bytes::Bytes`], and the
+//! well-known types are those of `prost-types`.
 //!
 //! The services need a transport only of their users: a client takes any `tonic::client::GrpcService`.
 //!
