@@ -1,26 +1,86 @@
 //! What can be done in this repository: `cargo xtask <task>`.
 
 mod codegen;
+mod images;
+mod packages;
+mod place;
+mod process;
+mod tools;
+mod up;
 
-use std::env;
 use std::process::ExitCode;
 
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use place::Place;
+
+/// What can be done in this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Start a private buildkitd and a registry on loopback.
+    Up,
+    /// Stop what `up` started, and nothing else.
+    Down {
+        /// Also remove BuildKit's cache and what was pushed.
+        #[arg(long)]
+        purge: bool,
+    },
+    /// Say what runs.
+    Status,
+    /// Print the environment of what runs, for `eval "$(cargo xtask env)"`.
+    Env,
+    /// Make the base images and push them to the registry, which must run.
+    Images,
+    /// Generate the wire types from `proto/`.
+    Codegen {
+        /// Change nothing; fail if what is committed differs.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
 fn main() -> ExitCode {
-    let args: Vec<String> = env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let result = match args[..] {
-        ["codegen"] => codegen::run(false),
-        ["codegen", "--check"] => codegen::run(true),
-        _ => {
-            eprintln!("usage: cargo xtask codegen [--check]");
-            return ExitCode::FAILURE;
-        }
-    };
-    match result {
+    let cli = Cli::parse();
+    match run(cli.task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let place = Place::find()?;
+    process::watch_interrupts()?;
+    match task {
+        Task::Up => {
+            let _lock = place.lock()?;
+            up::up(&place)?;
+            up::status(&place);
+            Ok(())
+        }
+        Task::Down { purge } => {
+            let _lock = place.lock()?;
+            up::down(&place, purge)
+        }
+        Task::Status => {
+            up::status(&place);
+            Ok(())
+        }
+        Task::Env => up::env(&place),
+        Task::Images => {
+            let _lock = place.lock()?;
+            images::ensure(&place, &up::running(&place)?)
+        }
+        Task::Codegen { check } => Ok(codegen::run(check)?),
     }
 }

@@ -1,0 +1,5 @@
+use stagewright_plan::*;
+
+fn main() {
+    plan(|_: &Build, _: ()| "app", &[]).unwrap();
+}

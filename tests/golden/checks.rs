@@ -1,0 +1,223 @@
+//! Misuse that compiles, and the words it earns.
+
+use expect_test::{Expect, expect};
+use stagewright_plan::{Build, Outcome, Scratch, Stage, Targets, argv, plan, role, sh, text};
+
+/// The problems of a build function, with lines counted from the test's own.
+fn check<O: Outcome>(line: u32, build: impl Fn(&Build, ()) -> O, expected: Expect) {
+    let problems = plan(build, &[]).expect_err("the build is wrong");
+    let mut printed = problems.to_string();
+    for site in problems.iter().flat_map(|p| p.at.iter().chain(p.related.iter().map(|(site, _)| site))) {
+        printed = printed.replace(&site.to_string(), &format!("+{}", site.line - line));
+    }
+    expected.assert_eq(&printed);
+}
+
+#[test]
+fn names_and_images() {
+    check(
+        line!(),
+        |b, ()| {
+            let node = String::new();
+            let base = b.base("Base", format!("node:{node}"));
+            let twice = base.runtime("app");
+            let again = b.runtime("app", "Debian");
+            Targets::new().product(twice).product(again)
+        },
+        expect![[r#"
+            +3: `Base` is not a stage's name
+              help: a lower-case letter, then lower-case letters, digits, `-`, `_` and `.`
+            +3: image name "node:" has "" where a tag of up to 128 letters, digits, `_`, `.` and `-` is expected
+              help: nothing stands after the colon: is a parameter empty?
+            +5: image name "Debian" has capital letters in "Debian": a repository is lower case
+              help: as in `node:18-slim`, `registry.example.com/team/app:1.2` or `name@sha256:…`
+            +5: two stages are named `app`
+              +4: this is the first
+              help: give it another name: names tell stages apart in targets, pictures and progress
+            +6: two targets are named `app`
+              +6: this is the first"#]],
+    );
+}
+
+#[test]
+fn paths() {
+    check(
+        line!(),
+        |b, ()| {
+            let src = b.context();
+            let app = b.builder("build", "debian").run("make");
+            let relative = app.artifact("dist");
+            let whole = app.artifact("/");
+            b.runtime("app", Scratch)
+                .copy(src.file("../secret"), "/")
+                .copy(src.file("/etc/passwd"), "/")
+                .copy(src.files(["a", "b"]), "c")
+                .copy(src.file("x"), "/usr/bin/ 2>/dev/null || true")
+                .copy(relative, "/")
+                .copy(whole, "/")
+                .file("etc/", "")
+                .mkdir("")
+        },
+        expect![[r#"
+            +7: `../secret` leaves the context
+              help: copy it into the directory of `context`, or give it as a context of its own
+            +8: `/etc/passwd` starts with a slash
+              help: paths of a context are relative to its root
+            +9: 2 files cannot become the one file `c`
+              help: end the destination with a slash: `c/`
+            +10: "/usr/bin/ 2>/dev/null || true" is not a destination
+              help: `||` is the shell's, and no shell reads paths
+            +11: the artifact `dist` of `build` is not an absolute path
+              help: artifacts are named from the root: `stage.artifact("/app/dist")`
+            +12: all of `build` is copied, with the image that it started from
+              help: name what is wanted: `stage.artifact("/app/dist")`
+            +13: `etc/` is a directory's path, not a file's
+            +14: a directory is empty
+              help: the working directory itself is `./`"#]],
+    );
+}
+
+#[test]
+fn commands_and_mounts() {
+    check(
+        line!(),
+        |b, ()| {
+            b.runtime("app", "debian")
+                .run("  ")
+                .run(argv(Vec::<String>::new()))
+                .run(sh("true").tmpfs("tmp").tmpfs("/a").tmpfs("/a/"))
+                .env("A=B", "c")
+                .user("a b")
+                .file("/x", text("").mode(0o70000))
+        },
+        expect![[r#"
+            +3: the command is empty
+            +4: the command is empty
+            +5: `tmp` is not where something can be mounted
+              help: an absolute path below the root
+            +5: two mounts are at `/a/`
+            +6: "A=B" is not an environment variable's name
+            +7: "a b" is not a user
+              help: a name or an id, with `:group` if wanted
+            +8: 28672 is no mode
+              help: permission bits are octal: `0o755`"#]],
+    );
+}
+
+#[test]
+fn a_command_in_an_empty_filesystem() {
+    check(
+        line!(),
+        |b, ()| b.runtime("app", Scratch).run("true"),
+        expect![[r#"
+        +0: stage `app` is empty: there is nothing to run
+          help: copy a program into it first, or start from an image"#]],
+    );
+}
+
+#[test]
+fn a_step_after_the_first_use() {
+    check(
+        line!(),
+        |b, ()| {
+            let base = b.base("base", "debian");
+            let app = base.builder("build").run("make");
+            let base = base.env("LATE", "1");
+            let image = base.runtime("app").copy(app.artifact("/out"), "/");
+            let app = app.run("make more");
+            Targets::new().product(image).product(app.dev("dev"))
+        },
+        expect![[r#"
+            +4: a step of stage `base` comes after its first use
+              +3: `base` is started from by `build` here
+              help: write the step before that, or start another stage for it
+            +6: a step of stage `build` comes after its first use
+              +5: `build` is copied from here
+              help: write the step before that, or start another stage for it"#]],
+    );
+}
+
+#[test]
+fn configuration_after_another_image_started() {
+    check(
+        line!(),
+        |b, ()| {
+            let image = b.runtime("app", "debian");
+            let variant = image.runtime("variant");
+            Targets::new().product(image.cmd(["late"])).product(variant)
+        },
+        expect![[r#"
+            +4: the configuration of image `app` changes after another image started from it
+              +3: `app` is started from by `variant` here
+              help: write it before that"#]],
+    );
+}
+
+#[test]
+fn a_tester_that_nothing_needs() {
+    check(
+        line!(),
+        |b, ()| {
+            let app = b.builder("build", "debian").run("make");
+            let _unit = app.tester("unit").run("make test");
+            b.runtime("app", Scratch).copy(app.artifact("/out"), "/")
+        },
+        expect![[r#"
+            +3: no target needs tester `unit`: it would never run
+              help: gate an image by it, `image.gated_by(&tester)`, or make it a target"#]],
+    );
+}
+
+#[test]
+fn no_targets_and_equal_targets() {
+    check(
+        line!(),
+        |_, ()| Targets::new(),
+        expect![[r#"
+        the build has no targets
+          help: name what it makes: `Targets::new().product(image)`"#]],
+    );
+    check(
+        line!(),
+        |b, ()| {
+            let image = b.runtime("app", "debian");
+            Targets::new().product(&image).target(&image)
+        },
+        expect![[r#"
+            +3: two targets are named `app`
+              +3: this is the first"#]],
+    );
+}
+
+#[test]
+fn testers_that_wait_for_each_other() {
+    check(
+        line!(),
+        |b, ()| {
+            let one = b.tester("one", "debian").run("true");
+            let two = b.tester("two", "debian").gated_by(&one).run("true");
+            let one = one.gated_by(&two);
+            Targets::new().target(one).target(two)
+        },
+        expect![[r#"
+            +2: stages are made from each other in a ring: `one` from `two` from `one`
+              +3: is part of the ring"#]],
+    );
+}
+
+#[test]
+fn what_the_program_says_itself() {
+    check(
+        line!(),
+        |b, ()| {
+            b.problem("only Debian is supported");
+            b.runtime("app", "debian")
+        },
+        expect!["+2: only Debian is supported"],
+    );
+    check(
+        line!(),
+        |_, ()| Err::<Stage<role::Runtime>, _>("no config"),
+        expect!["the build function failed: no config"],
+    );
+}
