@@ -48,7 +48,7 @@ pub enum OpKind {
     /// Takes files from the client.
     Local(LocalSource),
     /// Runs a process.
-    Exec(ExecOp),
+    Exec(Box<ExecOp>),
     /// Changes files.
     File(FileOp),
     /// Lays filesystems over each other.
@@ -84,6 +84,12 @@ impl Op {
     }
 }
 
+impl From<ExecOp> for Op {
+    fn from(op: ExecOp) -> Self {
+        Self { kind: OpKind::Exec(Box::new(op)), worker_filter: Vec::new() }
+    }
+}
+
 macro_rules! from_kinds {
     ($($op:ident => $kind:ident,)*) => {
         $(impl From<$op> for Op {
@@ -97,7 +103,6 @@ macro_rules! from_kinds {
 from_kinds! {
     ImageSource => Image,
     LocalSource => Local,
-    ExecOp => Exec,
     FileOp => File,
     MergeOp => Merge,
     DiffOp => Diff,

@@ -1,7 +1,7 @@
 //! Every op that the reference Go client makes for the same graph: bytes, digests, order, capabilities.
 //!
-//! `goldens.json` was written by BuildKit's `client/llb`; v0.32.2, v0.33.1 and v0.34.2 give the same. The last
-//! op of each case is its terminal one. What the Go client does to its options before it has an op is written
+//! `goldens.json` was written by BuildKit's `client/llb`; v0.32.2, v0.33.1 and v0.34.2 give the same (from
+//! `file-chain-copied` on, v0.33.1 was asked alone). The last op of each case is its terminal one. What the Go client does to its options before it has an op is written
 //! out here: the order of the environment, normalized platforms of execs, default destinations.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,9 @@ struct GoldenOp {
 
 type Built = Result<Option<Output>, OpError>;
 
-const CASES: &[(&str, fn(&mut Graph) -> Built)] = &[
+type Case = (&'static str, fn(&mut Graph) -> Built);
+
+const CASES: &[Case] = &[
     ("image", image),
     ("image-arm64", image_arm64),
     ("image-arm64v8", image_arm64v8),
@@ -49,6 +51,13 @@ const CASES: &[(&str, fn(&mut Graph) -> Built)] = &[
     ("diff-upper-scratch", diff_upper_scratch),
     ("passthrough", passthrough),
     ("constraints", constraints),
+    ("file-chain-copied", file_chain_copied),
+    ("file-chain-of-chains", file_chain_of_chains),
+    ("mounts-more", more_mounts),
+    ("image-options", image_options),
+    ("merge-repeated", merge_repeated),
+    ("diff-same", diff_same),
+    ("passthrough-outputs", passthrough_outputs),
 ];
 
 /// Kinds of ops that the graph does not have yet. They are decoded below like all others.
@@ -272,6 +281,72 @@ fn constraints(graph: &mut Graph) -> Built {
     Ok(Some(graph.add(op, metadata)?.root()))
 }
 
+/// A chain of actions on another base is copied from: the first base is registered before the other.
+fn file_chain_copied(graph: &mut Graph) -> Built {
+    let (base, other, files) = (busybox(graph)?, alpine(graph)?, files(graph)?);
+    let mut op = FileOp::default();
+    let inner = op.push(files, CopyAction::new(other, "/x", "/y"));
+    let inner = op.push(inner, MkdirAction::new("/z", 0o755));
+    let outer = op.push(base, CopyAction::new(inner, "/s", "/d"));
+    op.push(outer, CopyAction::new(other, "/q", "/r"));
+    add(graph, op)
+}
+
+fn file_chain_of_chains(graph: &mut Graph) -> Built {
+    let (base, other, files) = (busybox(graph)?, alpine(graph)?, files(graph)?);
+    let mut op = FileOp::default();
+    // The order in which actions are added does not matter: the wire has the outer chain first.
+    let inner = op.push(other, MkfileAction::new("/i", 0o600, "i"));
+    let inner = op.push(inner, CopyAction::new(files, "/l", "/l"));
+    let outer = op.push(base, MkdirAction::new("/m", 0o700));
+    let copy = CopyAction { owner: Some(Owner::parse("u")), ..CopyAction::new(inner, "/i", "/i") };
+    let outer = op.push(outer, copy);
+    op.push(outer, RmAction { allow_wildcard: true, ..RmAction::new("/k") });
+    add(graph, op)
+}
+
+fn more_mounts(graph: &mut Graph) -> Built {
+    let (base, other) = (busybox(graph)?, alpine(graph)?);
+    let mut op = ExecOp::new(Some(base), ["x"], amd64());
+    let hosts = [("v6", "2001:db8::1"), ("m", "::ffff:1.2.3.4"), ("c", "::1.2.3.4"), ("lo", "::1")];
+    let host = |(host, ip): (&str, &str)| ExtraHost { host: host.to_owned(), ip: ip.parse().unwrap() };
+    op.extra_hosts = hosts.into_iter().map(host).collect();
+    op.network = Network::Host;
+    let cache = Mount::cache("/c", "id", CacheSharing::Private);
+    op.mounts.extend([
+        cache.with_input(Some(other)).selecting("/cache").readonly(),
+        Mount { content_cache: ContentCache::Off, ..Mount::bind("/cc", Some(other)) },
+        Mount::bind("/s", None).readonly(),
+        Mount::tmpfs("/t", 0),
+        Mount::bind("/b", Some(other)).selecting("sub").without_output(),
+    ]);
+    op.secrets = vec![SecretMount { uid: 1, gid: 2, mode: 0o440, ..SecretMount::new("sid", "/run/s") }];
+    add(graph, op)
+}
+
+fn image_options(graph: &mut Graph) -> Built {
+    let mut op = ImageSource::new(name("busybox:1"), amd64());
+    op.resolve_mode = ResolveMode::PreferLocal;
+    op.layer_limit = Some(3);
+    op.checksum = Some(Digest::of(b""));
+    add(graph, op)
+}
+
+fn merge_repeated(graph: &mut Graph) -> Built {
+    let (input, other) = (busybox(graph)?, alpine(graph)?);
+    add(graph, MergeOp::new([input, other, input]))
+}
+
+fn diff_same(graph: &mut Graph) -> Built {
+    let input = Some(busybox(graph)?);
+    add(graph, DiffOp { lower: input, upper: input })
+}
+
+fn passthrough_outputs(graph: &mut Graph) -> Built {
+    let (input, other) = (busybox(graph)?, alpine(graph)?);
+    add(graph, PassthroughOp { id: "p".to_owned(), inputs: vec![input, other, input], outputs: vec![1, 2] })
+}
+
 fn busybox(graph: &mut Graph) -> Result<Output, OpError> {
     Ok(graph.add(ImageSource::new(name("busybox"), amd64()), Metadata::default())?.root())
 }
@@ -286,6 +361,17 @@ fn context(graph: &mut Graph) -> Result<Output, OpError> {
         exclude: vec!["*.tmp".to_owned(), "<a&b>".to_owned()],
         follow_paths: vec!["a".to_owned()],
         ..LocalSource::new("context", LocalIdentity::Unique("fixed-unique-id".to_owned()))
+    };
+    Ok(graph.add(op, Metadata::default())?.root())
+}
+
+fn files(graph: &mut Graph) -> Result<Output, OpError> {
+    let op = LocalSource {
+        shared_key_hint: "h".to_owned(),
+        include: vec!["a".to_owned(), "b".to_owned()],
+        exclude: vec!["c".to_owned()],
+        follow_paths: vec!["d".to_owned()],
+        ..LocalSource::new("ctx", LocalIdentity::Session("s".to_owned()))
     };
     Ok(graph.add(op, Metadata::default())?.root())
 }
