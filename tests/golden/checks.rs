@@ -65,14 +65,14 @@ fn paths() {
               help: paths of a context are relative to its root
             +9: 2 files cannot become the one file `c`
               help: end the destination with a slash: `c/`
-            +10: "/usr/bin/ 2>/dev/null || true" is not a destination
+            +10: "/usr/bin/ 2>/dev/null || true" is not the path of a destination
               help: `||` is the shell's, and no shell reads paths
             +11: the artifact `dist` of `build` is not an absolute path
               help: artifacts are named from the root: `stage.artifact("/app/dist")`
             +12: all of `build` is copied, with the image that it started from
               help: name what is wanted: `stage.artifact("/app/dist")`
             +13: `etc/` is a directory's path, not a file's
-            +14: a directory is empty
+            +14: the path of the directory is empty
               help: the working directory itself is `./`"#]],
     );
 }
@@ -110,8 +110,8 @@ fn a_command_in_an_empty_filesystem() {
         line!(),
         |b, ()| b.runtime("app", Scratch).run("true"),
         expect![[r#"
-        +0: stage `app` is empty: there is nothing to run
-          help: copy a program into it first, or start from an image"#]],
+            +1: stage `app` is empty: there is nothing to run
+              help: copy a program into it first, or start from an image"#]],
     );
 }
 

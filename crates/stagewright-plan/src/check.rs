@@ -186,15 +186,15 @@ impl StageCheck<'_> {
                     self.run(step, run);
                 }
                 Action::Env { name, .. } => self.env_name(step, name),
-                Action::Workdir { path } => self.path(step, "a working directory", path),
+                Action::Workdir { path } => self.path(step, "working directory", path),
                 Action::User { user } => self.owner(step, Some(user)),
                 Action::Mkdir { path, mode, owner } => {
-                    self.path(step, "a directory", path);
+                    self.path(step, "directory", path);
                     self.mode(step, Some(*mode));
                     self.owner(step, owner.as_ref());
                 }
                 Action::File { path, mode, owner, .. } => {
-                    self.path(step, "a file", path);
+                    self.path(step, "file", path);
                     if path.ends_with('/') {
                         self.at(step, Problem::new(format!("`{path}` is a directory's path, not a file's")));
                     }
@@ -214,7 +214,7 @@ impl StageCheck<'_> {
         for path in &copy.paths {
             self.origin_path(step, &copy.from, path);
         }
-        self.path(step, "a destination", &copy.to);
+        self.path(step, "destination", &copy.to);
         if copy.paths.len() > 1 && !copy.to.ends_with('/') {
             self.at(
                 step,
@@ -272,7 +272,7 @@ impl StageCheck<'_> {
             self.secret(step, &secret.id);
         }
         if let Some(path) = &run.workdir {
-            self.path(step, "a working directory", path);
+            self.path(step, "working directory", path);
         }
         self.owner(step, run.user.as_ref());
     }
@@ -286,7 +286,7 @@ impl StageCheck<'_> {
                 }
             }
             Origin::Context(name) if name.is_empty() => {
-                self.at(step, Problem::new("a context without a name"))
+                self.at(step, Problem::new("a context without a name"));
             }
             Origin::Context(_) => {}
             Origin::Stage(name) => match self.index.get(name.as_str()) {
@@ -309,7 +309,7 @@ impl StageCheck<'_> {
     }
 
     fn origin_path(&mut self, step: &Step, origin: &Origin, path: &str) {
-        self.path(step, "a path to copy", path);
+        self.path(step, "source", path);
         match origin {
             Origin::Context(_) if path.starts_with('/') => self.at(
                 step,
@@ -403,14 +403,15 @@ impl StageCheck<'_> {
         if path.is_empty() {
             self.at(
                 step,
-                Problem::new(format!("{what} is empty")).help("the working directory itself is `./`"),
+                Problem::new(format!("the path of the {what} is empty"))
+                    .help("the working directory itself is `./`"),
             );
         } else if path.contains('\0') {
-            self.at(step, Problem::new(format!("{path:?} is not {what}")));
+            self.at(step, Problem::new(format!("{path:?} is not the path of a {what}")));
         } else if let Some(junk) = ["&&", "||", "2>", ";", "\n"].iter().find(|junk| path.contains(**junk)) {
             self.at(
                 step,
-                Problem::new(format!("{path:?} is not {what}"))
+                Problem::new(format!("{path:?} is not the path of a {what}"))
                     .help(format!("`{}` is the shell's, and no shell reads paths", junk.escape_debug())),
             );
         }

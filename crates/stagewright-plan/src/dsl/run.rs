@@ -1,7 +1,11 @@
 //! Commands, with what is mounted while they run.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
 
 use super::files::Artifact;
 use super::record::Recorder;
@@ -209,6 +213,33 @@ impl Secret {
     pub fn optional(self) -> Self {
         self.recorder.optional_secret(self.index);
         self
+    }
+}
+
+/// What a parameter of a build can be: nothing implements it for a secret, so that its message is the first.
+#[diagnostic::on_unimplemented(
+    message = "a secret is not a parameter",
+    label = "parameters are in the Plan and in the image's history",
+    note = "ask for it in the build function: `b.secret(\"npm_token\")`"
+)]
+pub trait IsParameter {}
+
+impl<'de> Deserialize<'de> for Secret
+where
+    &'de Self: IsParameter,
+{
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("a secret is not a parameter"))
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        false.into()
     }
 }
 

@@ -34,7 +34,7 @@ impl<'a> Lowering<'a> {
         for mount in &run.mounts {
             match mount {
                 plan::Mount::Cache { path, id, sharing } => {
-                    op.mounts.push(cache(path, id.as_deref(), *sharing))
+                    op.mounts.push(cache(path, id.as_deref(), *sharing));
                 }
                 plan::Mount::Tmpfs { path } => op.mounts.push(Mount::tmpfs(path.clone(), 0)),
                 plan::Mount::Bind { from, source, path } => {
