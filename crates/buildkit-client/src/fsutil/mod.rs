@@ -1,0 +1,28 @@
+//! Directory trees over a stream: fsutil's protocol, both ends of it.
+//!
+//! One side walks a tree and announces every entry; the other asks for the files that it wants and gets
+//! their bytes; both say when they are done. BuildKit fetches build contexts this way (we send) and
+//! exports directories (we receive).
+//!
+//! Read in this order: [`pattern`] and [`ignore`] say which paths are meant; [`stat`] and [`packet`] are
+//! what is said; [`root`] is how files are reached without leaving a directory; [`walk`] turns a
+//! directory into entries; [`send`] and [`receive`] are the two ends as machines that own no socket, task
+//! or clock; [`validate`] is the receiver's distrust; [`disk`] writes what was received.
+//!
+//! Facts from fsutil at 83cac42c1c52 (`send.go`, `receive.go`, `filter.go`, `validator.go`).
+
+pub mod disk;
+mod follow;
+mod glob;
+pub mod ignore;
+pub mod packet;
+mod path;
+pub mod pattern;
+pub mod receive;
+pub mod root;
+pub mod send;
+pub mod stat;
+pub mod validate;
+pub mod walk;
+
+pub(crate) use path::quoted;

@@ -1,0 +1,388 @@
+//! `FileSync`: directories of this machine, for the daemon's local sources.
+//!
+//! The daemon names a directory and says in headers what of it it wants; then it is the receiving end of a
+//! transfer as [`crate::fsutil`] knows it. Only named directories are served, each from a handle that
+//! cannot be left. Files are read on blocking threads, a few at once; what waits to be sent is bounded.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use buildkit_proto::filesync::file_sync_server::{self, FileSyncServer};
+use buildkit_proto::fsutil as pb;
+use bytes::Bytes;
+use percent_encoding::percent_decode;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
+use tonic::codegen::BoxFuture;
+use tonic::metadata::MetadataMap;
+use tonic::server::NamedService;
+use tonic::{Request, Response, Status, Streaming};
+use tower::Service;
+
+use crate::client::MAX_MESSAGE;
+use crate::fsutil::packet::Packet;
+use crate::fsutil::quoted;
+use crate::fsutil::root::Root;
+use crate::fsutil::send::{SendError, Sender, Sent, read_announced};
+use crate::fsutil::stat::Stat;
+use crate::fsutil::walk::{Filter, Selection, SkipReason, Step, Walk};
+
+/// The methods that a session announces for this service.
+pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSync/DiffCopy"];
+
+/// Packets on their way to the connection, and pieces on their way to become packets.
+const QUEUE: usize = 16;
+
+/// The service with its directories.
+#[derive(Clone, Debug)]
+pub struct FileSync {
+    directories: Directories,
+}
+
+/// A directory that may be sent.
+#[derive(Clone, Debug)]
+pub struct LocalDir {
+    root: Arc<Root>,
+    exclude: Vec<String>,
+}
+
+/// A directory that cannot be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the directory {}: {source}", path.display())]
+pub struct LocalDirError {
+    /// The directory.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Something that happened in a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncEvent {
+    /// The daemon asked for a directory.
+    Started {
+        /// Its name.
+        directory: String,
+    },
+    /// An entry is left out although no pattern says so.
+    Skipped {
+        /// Name of the directory.
+        directory: String,
+        /// The entry, in quotes.
+        path: String,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// The transfer is over.
+    Ended {
+        /// Name of the directory.
+        directory: String,
+        /// What was sent.
+        sent: Sent,
+        /// Why it failed, if it did.
+        error: Option<String>,
+    },
+}
+
+impl LocalDir {
+    /// Opens a directory.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LocalDirError> {
+        let path = path.as_ref();
+        let root = Root::open(path).map_err(|source| LocalDirError { path: path.to_owned(), source })?;
+        Ok(Self { root: Arc::new(root), exclude: Vec::new() })
+    }
+
+    /// Never sends what these patterns match, whatever the daemon asks for.
+    #[must_use]
+    pub fn exclude(mut self, patterns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.exclude.extend(patterns.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl FileSync {
+    /// Serves these directories under their names.
+    pub fn new(directories: impl IntoIterator<Item = (impl Into<String>, LocalDir)>) -> Self {
+        let by_name = directories.into_iter().map(|(name, directory)| (name.into(), directory)).collect();
+        Self { directories: Directories { by_name, observer: None } }
+    }
+
+    /// Tells `observer` of every transfer. It is called on the transfer's own task and must not block.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Fn(&SyncEvent) + Send + Sync + 'static) -> Self {
+        self.directories.observer = Some(Arc::new(observer));
+        self
+    }
+
+    fn server(&self) -> FileSyncServer<Directories> {
+        FileSyncServer::new(self.directories.clone())
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE)
+    }
+}
+
+impl NamedService for FileSync {
+    const NAME: &'static str = <FileSyncServer<Directories> as NamedService>::NAME;
+}
+
+impl Service<http::Request<Body>> for FileSync {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        self.server().call(request)
+    }
+}
+
+#[derive(Clone)]
+struct Directories {
+    by_name: BTreeMap<String, LocalDir>,
+    observer: Option<Arc<dyn Fn(&SyncEvent) + Send + Sync>>,
+}
+
+impl fmt::Debug for Directories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.by_name).finish()
+    }
+}
+
+#[tonic::async_trait]
+impl file_sync_server::FileSync for Directories {
+    type DiffCopyStream = ReceiverStream<Result<pb::Packet, Status>>;
+    type TarStreamStream = ReceiverStream<Result<pb::Packet, Status>>;
+
+    async fn diff_copy(
+        &self,
+        request: Request<Streaming<pb::Packet>>,
+    ) -> Result<Response<Self::DiffCopyStream>, Status> {
+        let headers = request.metadata();
+        let name = values(headers, "dir-name").into_iter().next().unwrap_or_default();
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let directory = self.by_name.get(&name).ok_or_else(|| self.unknown(&name))?.clone();
+        let selection = Selection {
+            include: values(headers, "include-patterns"),
+            exclude: values(headers, "exclude-patterns"),
+            follow: values(headers, "followpaths"),
+        };
+        let (output, packets) = mpsc::channel(QUEUE);
+        let transfer = Transfer { name, sender: Sender::new(), output, observer: self.observer.clone() };
+        tokio::spawn(transfer.run(directory, selection, request.into_inner()));
+        Ok(Response::new(ReceiverStream::new(packets)))
+    }
+
+    async fn tar_stream(
+        &self,
+        _: Request<Streaming<pb::Packet>>,
+    ) -> Result<Response<Self::TarStreamStream>, Status> {
+        Err(Status::unimplemented("no daemon since 2017 calls this method"))
+    }
+}
+
+impl Directories {
+    fn unknown(&self, name: &str) -> Status {
+        let known: Vec<_> = self.by_name.keys().map(|name| format!("{name:?}")).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Status::not_found(format!("no local directory {name:?} is offered; there are: {known}"))
+    }
+}
+
+/// All values of a header; those that are not ASCII come query-escaped, with a header that says so.
+fn values(headers: &MetadataMap, key: &str) -> Vec<Vec<u8>> {
+    let flag = headers.get(format!("{key}-encoded"));
+    let encoded = flag
+        .is_some_and(|v| matches!(v.as_encoded_bytes(), b"1" | b"t" | b"T" | b"true" | b"TRUE" | b"True"));
+    let raw = headers.get_all(key).iter().map(|value| value.as_encoded_bytes().to_vec());
+    raw.map(|value| if encoded { unescape(&value) } else { value }).collect()
+}
+
+fn unescape(value: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = value.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+    percent_decode(&spaced).collect()
+}
+
+/// One call of the daemon: a [`Sender`] with a socket, threads and an observer around it.
+struct Transfer {
+    name: String,
+    sender: Sender,
+    output: mpsc::Sender<Result<pb::Packet, Status>>,
+    observer: Option<Arc<dyn Fn(&SyncEvent) + Send + Sync>>,
+}
+
+/// What the blocking threads hand to the machine.
+enum Piece {
+    Step(Step),
+    EndOfWalk,
+    Data { id: u32, bytes: Bytes },
+    Failed(SendError),
+}
+
+/// Why a transfer ended early.
+enum Broken {
+    /// Something failed here; the daemon is told.
+    Here(SendError),
+    /// The daemon is gone: it cancelled, or the connection broke.
+    There(String),
+}
+
+impl From<SendError> for Broken {
+    fn from(error: SendError) -> Self {
+        Self::Here(error)
+    }
+}
+
+impl Transfer {
+    async fn run(mut self, directory: LocalDir, selection: Selection, mut input: Streaming<pb::Packet>) {
+        self.tell(SyncEvent::Started { directory: self.name.clone() });
+        let (feed, mut pieces) = mpsc::channel(QUEUE);
+        let root = Arc::clone(&directory.root);
+        let walk_feed = feed.clone();
+        spawn_blocking(move || walk(&directory, &selection, &walk_feed));
+        let result = self.exchange(&root, &feed, &mut pieces, &mut input).await;
+        let error = match result {
+            Ok(()) => None,
+            Err(Broken::There(reason)) => Some(reason),
+            Err(Broken::Here(error)) => {
+                self.sender.fail(&error);
+                // In words for the other end of the protocol, and as the status of the call.
+                while let Some(packet) = self.sender.poll_packet() {
+                    let _ = self.output.send(Ok(packet.into())).await;
+                }
+                let _ = self.output.send(Err(Status::failed_precondition(error.to_string()))).await;
+                Some(error.to_string())
+            }
+        };
+        self.tell(SyncEvent::Ended { directory: self.name.clone(), sent: self.sender.sent(), error });
+    }
+
+    async fn exchange(
+        &mut self,
+        root: &Arc<Root>,
+        feed: &mpsc::Sender<Piece>,
+        pieces: &mut mpsc::Receiver<Piece>,
+        input: &mut Streaming<pb::Packet>,
+    ) -> Result<(), Broken> {
+        loop {
+            while let Some((id, stat)) = self.sender.poll_read() {
+                let (root, feed) = (Arc::clone(root), feed.clone());
+                spawn_blocking(move || read(&root, id, &stat, &feed));
+            }
+            if self.sender.is_finished() && !self.sender.has_packet() {
+                return Ok(());
+            }
+            // The daemon is always listened to, also when it does not take what waits for it. Walk and
+            // files are only listened to when nothing waits, which bounds what does.
+            let piece = tokio::select! {
+                permit = self.output.reserve(), if self.sender.has_packet() => {
+                    let permit = permit.map_err(|_| Broken::There("the daemon hung up".to_owned()))?;
+                    if let Some(packet) = self.sender.poll_packet() {
+                        permit.send(Ok(packet.into()));
+                    }
+                    continue;
+                }
+                message = input.message(), if !self.sender.is_finished() => {
+                    let message = message.map_err(|status| Broken::There(status.to_string()))?;
+                    let packet = message.ok_or_else(|| Broken::There("the daemon hung up".to_owned()))?;
+                    let packet = Packet::try_from(packet).map_err(|_| SendError::Unexpected)?;
+                    self.sender.handle(packet)?;
+                    continue;
+                }
+                Some(piece) = pieces.recv(), if !self.sender.has_packet() => piece,
+            };
+            self.take(piece)?;
+        }
+    }
+
+    fn take(&mut self, piece: Piece) -> Result<(), SendError> {
+        match piece {
+            Piece::Step(Step::Entry(stat)) => self.sender.announce(stat)?,
+            Piece::Step(Step::Skipped { path, reason }) => {
+                self.tell(SyncEvent::Skipped { directory: self.name.clone(), path: quoted(&path), reason });
+            }
+            Piece::EndOfWalk => self.sender.end_of_entries(),
+            Piece::Data { id, bytes } => self.sender.data(id, bytes),
+            Piece::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn tell(&self, event: SyncEvent) {
+        tracing::debug!(?event, "local directory");
+        if let Some(observer) = &self.observer {
+            observer(&event);
+        }
+    }
+}
+
+/// Walks on a blocking thread; ends early when nobody listens any more.
+fn walk(directory: &LocalDir, selection: &Selection, feed: &mpsc::Sender<Piece>) {
+    let filter = match Filter::new(&directory.root, selection, &directory.exclude) {
+        Ok(filter) => filter,
+        Err(error) => return drop(feed.blocking_send(Piece::Failed(error.into()))),
+    };
+    let steps = Walk::new(Arc::clone(&directory.root), filter);
+    let pieces = steps.map(|step| step.map_or_else(|error| Piece::Failed(error.into()), Piece::Step));
+    for piece in pieces {
+        let failed = matches!(piece, Piece::Failed(_));
+        if feed.blocking_send(piece).is_err() || failed {
+            return;
+        }
+    }
+    let _ = feed.blocking_send(Piece::EndOfWalk);
+}
+
+/// Reads one file on a blocking thread.
+fn read(root: &Root, id: u32, stat: &Stat, feed: &mpsc::Sender<Piece>) {
+    let result = read_announced(root, stat, |bytes| feed.blocking_send(Piece::Data { id, bytes }).is_ok());
+    if let Err(error) = result {
+        let _ = feed.blocking_send(Piece::Failed(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_taken_as_they_are_or_unescaped() {
+        let mut headers = MetadataMap::new();
+        for value in ["a%20b", "c+d"] {
+            headers.append("exclude-patterns", value.parse().unwrap());
+        }
+        assert_eq!(values(&headers, "exclude-patterns"), [b"a%20b".to_vec(), b"c+d".to_vec()]);
+        headers.insert("exclude-patterns-encoded", "1".parse().unwrap());
+        assert_eq!(values(&headers, "exclude-patterns"), [b"a b".to_vec(), b"c d".to_vec()]);
+        headers.insert("dir-name", "caf%C3%A9%2B%FF".parse().unwrap());
+        headers.insert("dir-name-encoded", "1".parse().unwrap());
+        assert_eq!(values(&headers, "dir-name"), [b"caf\xc3\xa9+\xff".to_vec()]);
+        assert!(values(&headers, "followpaths").is_empty());
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_the_known_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || LocalDir::open(dir.path()).unwrap();
+        let status = FileSync::new([("context", open()), ("dockerfile", open())]).directories.unknown("src");
+        assert_eq!(status.code(), tonic::Code::NotFound);
+        let expected = "no local directory \"src\" is offered; there are: \"context\", \"dockerfile\"";
+        assert_eq!(status.message(), expected);
+    }
+
+    #[test]
+    fn a_missing_directory_is_named() {
+        let error = LocalDir::open("/nonexistent/dir").unwrap_err();
+        assert!(error.to_string().starts_with("cannot read the directory /nonexistent/dir: "), "{error}");
+    }
+}
