@@ -5,6 +5,8 @@ mod images;
 mod packages;
 mod place;
 mod process;
+mod test;
+mod tidy;
 mod tools;
 mod up;
 
@@ -45,6 +47,14 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Check the rules of the house that a compiler does not.
+    Tidy,
+    /// Run every check and test, with servers of its own, and compare with the list of tests.
+    Test {
+        /// Write the list of tests anew.
+        #[arg(long)]
+        bless: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -82,5 +92,10 @@ fn run(task: Task) -> Result<()> {
             images::ensure(&place, &up::running(&place)?)
         }
         Task::Codegen { check } => Ok(codegen::run(check)?),
+        Task::Tidy => tidy::run(&place),
+        Task::Test { bless } => {
+            let _lock = place.lock()?;
+            test::test(&place, bless)
+        }
     }
 }

@@ -1,72 +1,52 @@
-//! The private buildkitd, whose mirror of docker.io is the registry on loopback.
+//! The private buildkitd, by the product's own code, with the registry on loopback as its mirror of
+//! docker.io.
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use buildkit_client::daemon::{Daemon, DaemonOptions};
 
-use super::process::Process;
-use crate::packages;
+use super::Started;
 
-/// A buildkitd that runs.
-pub(super) struct Started {
-    /// `unix://…`.
-    pub(super) address: String,
-    /// Whether it did not run before.
-    pub(super) started: bool,
-}
-
-/// Starts buildkitd unless it runs.
+/// Starts buildkitd unless it runs with this very registry.
 pub(super) fn start(state: &Path, program: &Path, registry: &str) -> Result<Started> {
+    let config = configuration(registry);
     if let Some(address) = running(state) {
-        return Ok(Started { address, started: false });
+        // The registry may have come back at another port.
+        if fs::read_to_string(state.join("buildkitd.toml")).is_ok_and(|text| text == config) {
+            return Ok(Started { address, started: false });
+        }
+        stop(state)?;
     }
-    fs::create_dir_all(state).with_context(|| format!("cannot create {}", state.display()))?;
-    let config = state.join("buildkitd.toml");
-    fs::write(&config, configuration(registry))
-        .with_context(|| format!("cannot write {}", config.display()))?;
-    let address = format!("unix://{}", state.join("buildkitd.sock").display());
-    let process = Process::start(
-        Command::new(program)
-            .arg("--config")
-            .arg(&config)
-            .arg("--root")
-            .arg(state.join("root"))
-            .arg("--addr")
-            .arg(&address)
-            .arg("--otel-socket-path")
-            .arg(state.join("otel.sock"))
-            .env("PATH", packages::search_path()),
-        &state.join("log"),
-    )?;
-    fs::write(state.join("process.json"), serde_json::to_string(&process)?)?;
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    let mut options = DaemonOptions::new(program, state);
+    options.config = config;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let daemon = runtime.block_on(Daemon::start(options)).context("cannot start buildkitd")?;
+    let address = daemon.endpoint().to_string();
+    daemon.detach();
     Ok(Started { address, started: true })
 }
 
-/// Stops buildkitd if it runs.
+/// Stops buildkitd if it runs, and cleans up after one that was killed.
 pub(super) fn stop(state: &Path) -> Result<()> {
-    match read(state) {
-        Some(p) => p.stop(),
-        None => Ok(()),
-    }
+    Daemon::stop_recorded(state).context("cannot stop buildkitd")?;
+    Ok(())
 }
 
 /// The address of buildkitd, if it runs.
 pub(super) fn running(state: &Path) -> Option<String> {
-    read(state).filter(|p| p.runs()).map(|_| format!("unix://{}", state.join("buildkitd.sock").display()))
+    // A record that does not read is reported by whoever starts or stops.
+    let daemon = Daemon::attach(state).ok()??;
+    Some(daemon.endpoint().to_string())
 }
 
-fn read(state: &Path) -> Option<Process> {
-    serde_json::from_str(&fs::read_to_string(state.join("process.json")).ok()?).ok()
-}
-
-/// buildkitd's configuration (BuildKit v0.33 `docs/buildkitd.toml.md`).
+/// buildkitd's configuration (BuildKit v0.33 `cmd/buildkitd/config`).
 fn configuration(registry: &str) -> String {
     format!(
         "[registry.\"docker.io\"]\n\
          mirrors = [\"{registry}\"]\n\
+         \n\
          [registry.\"{registry}\"]\n\
          http = true\n\
          insecure = true\n"

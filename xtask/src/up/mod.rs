@@ -17,6 +17,14 @@ use stagewright_tests::{BUILDKIT_HOST, REGISTRY};
 use crate::place::Place;
 use crate::{packages, tools};
 
+/// A server that runs.
+struct Started {
+    /// As its clients are given it.
+    address: String,
+    /// Whether it did not run before.
+    started: bool,
+}
+
 /// What runs, and how a program finds it.
 pub(crate) struct Fixtures {
     /// Address of buildkitd: `unix://…`.

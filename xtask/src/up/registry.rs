@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use stagewright_tests::Registry;
 
+use super::Started;
 use super::process::Process;
 use crate::packages;
 use crate::process::check_interrupt;
@@ -23,14 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Record {
     process: Process,
     port: u16,
-}
-
-/// A registry that runs.
-pub(super) struct Started {
-    /// `127.0.0.1:PORT`.
-    pub(super) address: String,
-    /// Whether it did not run before.
-    pub(super) started: bool,
 }
 
 /// Starts the registry unless it runs.

@@ -1,0 +1,178 @@
+//! Everything that must hold, in one run: the README's test command and CI's only one.
+//!
+//! Each part is timed, and none is skipped: what cannot run has failed. The tests that ran are compared
+//! with a list in the project, so that none is lost unseen.
+
+mod list;
+mod output;
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::place::Place;
+use crate::process::{check_interrupt, run, run_lines};
+use crate::up::{self, Fixtures};
+use crate::{codegen, images, tidy};
+use output::{Tests, Verdict};
+
+/// Test binaries of the package `stagewright-tests`, each a part of its own.
+const KINDS: [&str; 4] = ["golden", "compile-fail", "differential", "integration"];
+
+/// Runs everything and says how it went; an error if anything failed. With `bless` the list of tests
+/// becomes what ran.
+pub(crate) fn test(place: &Place, bless: bool) -> Result<()> {
+    let mut report = Report::default();
+    checks(place, &mut report);
+    match fixtures(place, &mut report) {
+        Ok(fixtures) => {
+            tests(place, &fixtures, &mut report);
+            if fixtures.started {
+                report.part("down", || up::down(place, false));
+            }
+        }
+        // What was started by then runs no longer.
+        Err(error) => eprintln!("the tests cannot run: {error:#}"),
+    }
+    check_interrupt()?;
+    let ran = std::mem::take(&mut report.ran);
+    report.part("list of tests", || list::compare(place, &ran, bless));
+    report.print();
+    if report.failed > 0 {
+        bail!("{} failed: {}", report.failed, report.failures.join(", "));
+    }
+    Ok(())
+}
+
+/// What needs no servers.
+fn checks(place: &Place, report: &mut Report) {
+    report.part("format", || run(cargo(place).args(["fmt", "--all", "--check"])));
+    report.part("clippy", || {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--all-features"];
+        run(cargo(place).args(arguments).args(["--", "--deny", "warnings"]))
+    });
+    report.part("docs", || {
+        let arguments = ["doc", "--workspace", "--all-features", "--no-deps"];
+        run(cargo(place).args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
+    });
+    report.part("codegen", || Ok(codegen::run(true)?));
+    report.part("tidy", || tidy::run(place));
+}
+
+fn fixtures(place: &Place, report: &mut Report) -> Result<Fixtures> {
+    let mut fixtures = None;
+    report.part("up", || {
+        fixtures = Some(up::up(place)?);
+        Ok(())
+    });
+    let fixtures = fixtures.context("what they need does not run")?;
+    let images = report.part("images", || images::ensure(place, &fixtures));
+    if !images {
+        if fixtures.started {
+            up::down(place, false)?;
+        }
+        bail!("there are no base images");
+    }
+    Ok(fixtures)
+}
+
+fn tests(place: &Place, fixtures: &Fixtures, report: &mut Report) {
+    let workspace = ["test", "--workspace", "--all-features", "--no-fail-fast"];
+    let mut part = |name: &str, which: &[&str]| {
+        let mut command = cargo(place);
+        fixtures.apply(command.args(workspace).args(which));
+        report.tests(name, &mut command);
+    };
+    part("unit tests", &["--lib", "--bins"]);
+    part("documentation tests", &["--doc"]);
+    for kind in KINDS {
+        part(kind, &["--test", kind]);
+    }
+}
+
+fn cargo(place: &Place) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(&place.root);
+    command
+}
+
+/// How the parts went.
+#[derive(Default)]
+struct Report {
+    times: Vec<(String, Duration)>,
+    passed: usize,
+    failed: usize,
+    /// What failed, by name.
+    failures: Vec<String>,
+    /// The tests that ran, passed or not.
+    ran: BTreeSet<String>,
+}
+
+impl Report {
+    /// A part that counts as one; returns whether it passed.
+    fn part(&mut self, name: &str, run: impl FnOnce() -> Result<()>) -> bool {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let result = run();
+        self.times.push((name.to_owned(), start.elapsed()));
+        match result {
+            Ok(()) => {
+                self.passed += 1;
+                true
+            }
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                self.fail(name);
+                false
+            }
+        }
+    }
+
+    /// A part that counts as the tests that ran in it.
+    fn tests(&mut self, name: &str, command: &mut Command) {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let mut tests = Tests::default();
+        let result = run_lines(command, |line| {
+            println!("{line}");
+            tests.line(line);
+        });
+        self.times.push((name.to_owned(), start.elapsed()));
+        let before = self.failed;
+        for (test, verdict) in tests.verdicts {
+            match verdict {
+                Verdict::Passed => self.passed += 1,
+                Verdict::Failed => self.fail(&test),
+                Verdict::Ignored => self.fail(&format!("{test} (ignored)")),
+            }
+            self.ran.insert(test);
+        }
+        if let Err(error) = result
+            && self.failed == before
+        {
+            // It did not compile, or ended before its tests did.
+            eprintln!("{name}: {error:#}");
+            self.fail(name);
+        }
+    }
+
+    fn fail(&mut self, name: &str) {
+        self.failed += 1;
+        self.failures.push(name.to_owned());
+    }
+
+    fn print(&self) {
+        println!("\nminutes");
+        for (name, time) in &self.times {
+            println!("{:7.1}  {name}", time.as_secs_f64() / 60.0);
+        }
+        let all: Duration = self.times.iter().map(|(_, time)| *time).sum();
+        println!("{:7.1}  all", all.as_secs_f64() / 60.0);
+        for name in &self.failures {
+            println!("failed: {name}");
+        }
+        println!("{} passed, {} failed", self.passed, self.failed);
+    }
+}
