@@ -12,7 +12,8 @@ use crate::{Digest, Metadata};
 /// What a daemon is asked to solve.
 ///
 /// Made by [`Graph::definition`](crate::Graph::definition) or [`Definition::decode`]. One without ops stands
-/// for scratch. Else the last op is the terminal one, which says what the result is and is not run.
+/// for scratch. Else the last op is the terminal one, which says what the result is and is not run. Displayed,
+/// it is text with one paragraph per op.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
     pub(crate) ops: Vec<EncodedOp>,
@@ -284,5 +285,140 @@ impl Location {
         let ranges = location.ranges.into_iter();
         let ranges = ranges.map(|range| Range { start: position(range.start), end: position(range.end) });
         Ok(Self { file, ranges: ranges.collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ExecOp, Graph, ImageSource, LinuxResources, LocalIdentity, LocalSource, Platform, ProgressGroup,
+    };
+
+    /// A definition that has some of everything.
+    fn full() -> Definition {
+        let platform = Platform::new("linux", "amd64");
+        let mut graph = Graph::new();
+        let local = LocalSource::new("context", LocalIdentity::Unique(String::new()));
+        let local = graph.add(local, Metadata::default()).unwrap();
+        let image = ImageSource::new("busybox".parse().unwrap(), platform.clone());
+        let image = graph.add(image, Metadata::default()).unwrap();
+        let metadata = Metadata {
+            ignore_cache: true,
+            export_cache: Some(false),
+            progress_group: Some(ProgressGroup { id: "g".to_owned(), ..ProgressGroup::default() }),
+            linux_resources: Some(LinuxResources { memory: 1, ..LinuxResources::default() }),
+            ..Metadata::named("name")
+        };
+        let mount = crate::Mount::bind("/src", Some(local.root()));
+        let exec = ExecOp::new(Some(image.root()), ["x"], platform).with_mount(mount);
+        let exec = graph.add(exec, metadata).unwrap();
+        let file = graph.add_file(SourceFile {
+            filename: "stages.rs".to_owned(),
+            language: "Rust".to_owned(),
+            data: Bytes::from_static(b"fn main() {}"),
+            definition: Some(graph.definition(Some(local.root())).unwrap()),
+        });
+        graph.locate(exec, file, vec![Range::lines(1, 2), Range::default()]).unwrap();
+        graph.definition(Some(exec.output(1))).unwrap()
+    }
+
+    /// The error that this change makes of a good definition.
+    fn refused(change: impl FnOnce(&mut pb::Definition)) -> String {
+        let mut message = full().to_pb();
+        change(&mut message);
+        Definition::from_pb(message).unwrap_err().to_string()
+    }
+
+    fn wire_op(inputs: Vec<pb::Input>) -> Bytes {
+        pb::Op { inputs, ..pb::Op::default() }.encode_to_vec().into()
+    }
+
+    #[test]
+    fn comes_back_from_its_bytes() {
+        for definition in [full(), Definition::default()] {
+            assert_eq!(Definition::decode(&definition.encode()).as_ref(), Ok(&definition));
+            assert_eq!(definition.encode(), definition.clone().encode());
+        }
+        assert!(Definition::default().encode().is_empty());
+        assert_eq!(full().head().map(|(_, index)| index), Some(1));
+        assert_eq!(full().digests().next_back(), full().head().map(|(digest, _)| digest));
+    }
+
+    #[test]
+    fn asks_for_the_capabilities_of_all_its_ops() {
+        let definition = full();
+        let caps = definition.caps();
+        for cap in ["source.local", "source.image", "exec.meta.base", "platform", "meta.exportcache"] {
+            assert!(caps.contains(cap), "{cap}");
+        }
+    }
+
+    #[test]
+    fn what_a_daemon_would_not_load_is_refused() {
+        let missing = Digest::of(b"missing");
+        let input = |digest: Digest, index| pb::Input { digest: digest.to_string(), index };
+        let first = full().ops[0].digest;
+        for (error, expected) in [
+            (
+                refused(|def| def.def[0] = Bytes::from_static(&[0xff])),
+                "op 0 of the definition is no message: ".to_owned(),
+            ),
+            (
+                refused(|def| def.def[1] = def.def[0].clone()),
+                format!("op 1 of the definition, {first}, is there before"),
+            ),
+            (
+                refused(|def| def.def[3] = wire_op(vec![input(missing, 0)])),
+                format!("op 3 has an input that is not in the definition: {missing}"),
+            ),
+            (
+                refused(|def| def.def[3] = wire_op(vec![input(first, -1)])),
+                "op 3 has an input with output -1, which is no output number".to_owned(),
+            ),
+            (
+                refused(|def| def.def[3] = wire_op(vec![pb::Input::default()])),
+                "an input of op 3: digest \"\" is not sha256:".to_owned(),
+            ),
+            (
+                refused(|def| def.def[3] = wire_op(vec![input(first, 0), input(first, 0)])),
+                "the last op of the definition is no terminal op: it has 2 inputs".to_owned(),
+            ),
+            (
+                refused(|def| def.def.truncate(1)),
+                "the last op of the definition is no terminal op: it has 0 inputs".to_owned(),
+            ),
+            (
+                refused(|def| def.metadata[0].key = Some("x".to_owned())),
+                "a key of the definition: digest \"x\" is not sha256:".to_owned(),
+            ),
+            (
+                refused(|def| def.source.as_mut().unwrap().infos.clear()),
+                "is located in file 0, and there are 0".to_owned(),
+            ),
+        ] {
+            assert!(error.contains(&expected), "{error}\nis not\n{expected}");
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error_or_another_definition() {
+        let bytes = full().encode();
+        let check = |bytes: &[u8]| {
+            if let Ok(definition) = Definition::decode(bytes) {
+                let _ = definition.to_string();
+                assert_eq!(Definition::decode(&definition.encode()), Ok(definition));
+            }
+        };
+        for end in 0..bytes.len() {
+            check(&bytes[..end]);
+        }
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[position] ^= 1 << bit;
+                check(&damaged);
+            }
+        }
     }
 }

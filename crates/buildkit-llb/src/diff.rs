@@ -34,3 +34,24 @@ impl DiffOp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OpId;
+
+    #[test]
+    fn scratch_on_one_side_has_no_input() {
+        let input = Some(OpId(0).root());
+        for (lower, upper, expected) in
+            [(input, input, (0, 1)), (input, None, (0, -1)), (None, input, (-1, 0))]
+        {
+            let body = DiffOp { lower, upper }.body().unwrap();
+            let pb::op::Op::Diff(diff) = body.op else { panic!("a diff op") };
+            let indices = (diff.lower.unwrap().input, diff.upper.unwrap().input);
+            assert_eq!(indices, expected);
+            assert_eq!(body.inputs.len(), lower.iter().chain(&upper).count());
+        }
+        assert_eq!(DiffOp::default().body().err(), Some(OpError::DiffOfNothing));
+    }
+}

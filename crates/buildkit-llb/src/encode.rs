@@ -34,3 +34,42 @@ pub(crate) fn terminal(digest: Digest, index: u32) -> Bytes {
 fn wire_input(digest: Digest, index: u32) -> pb::Input {
     pb::Input { digest: digest.to_string(), index: index.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of the fields of a message, in the order in which they are written.
+    fn fields(mut bytes: &[u8]) -> Vec<u8> {
+        let mut fields = Vec::new();
+        while let [tag, length, rest @ ..] = bytes {
+            assert_eq!(tag & 7, 2, "all fields here are messages, with lengths below 128");
+            fields.push(tag >> 3);
+            bytes = &rest[usize::from(*length)..];
+        }
+        fields
+    }
+
+    #[test]
+    fn what_is_done_comes_last() {
+        let body = Body {
+            inputs: vec![crate::OpId(0).root(), crate::OpId(1).output(3)],
+            visits: None,
+            platform: Some(Platform::new("linux", "amd64")),
+            op: pb::op::Op::Merge(pb::MergeOp::default()),
+            outputs: 1,
+            caps: Vec::new(),
+        };
+        let bytes = op(&body, &[Digest::of(b"0"), Digest::of(b"1")], &[]);
+        assert_eq!(fields(&bytes), [1, 1, 10, 11, 6]);
+
+        let message = pb::Op::decode(bytes).unwrap();
+        assert_eq!(message.inputs[1], wire_input(Digest::of(b"1"), 3));
+        assert_eq!(message.constraints, Some(pb::WorkerConstraints::default()));
+    }
+
+    #[test]
+    fn the_terminal_op_is_its_input_alone() {
+        assert_eq!(fields(&terminal(Digest::of(b""), 2)), [1]);
+    }
+}

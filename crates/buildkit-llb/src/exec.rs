@@ -302,3 +302,89 @@ impl ExecOp {
         caps
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CacheSharing, OpId};
+
+    const BASE: Output = Output { op: OpId(0), index: 0 };
+
+    fn exec() -> ExecOp {
+        ExecOp::new(Some(BASE), ["make", "all"], Platform::new("linux", "amd64"))
+    }
+
+    fn refused(change: impl FnOnce(&mut ExecOp)) -> OpError {
+        let mut op = exec();
+        change(&mut op);
+        op.body().err().expect("an error")
+    }
+
+    fn wire(op: &ExecOp) -> pb::ExecOp {
+        match op.body().unwrap().op {
+            pb::op::Op::Exec(exec) => exec,
+            _ => panic!("an exec op"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_run_is_refused() {
+        let program = || "make".to_owned();
+        assert_eq!(refused(|op| op.args.clear()), OpError::ExecWithoutArgs);
+        assert_eq!(refused(|op| op.cwd.clear()), OpError::ExecWithoutCwd { program: program() });
+        assert_eq!(refused(|op| op.mounts.clear()), OpError::ExecWithoutRoot { program: program() });
+        let files = Ulimit { name: "files".to_owned(), soft: 1, hard: 1 };
+        let error = refused(|op| op.ulimits.push(files));
+        assert!(
+            error.to_string().starts_with("ulimit \"files\" does not exist: there are core, cpu, "),
+            "{error}"
+        );
+        let error = refused(|op| op.mounts.push(Mount::tmpfs("/t", 0).with_input(Some(BASE))));
+        assert_eq!(error, OpError::TmpfsWithInput { dest: "/t".to_owned() });
+        let error = refused(|op| op.mounts.push(Mount::cache("/c", "", CacheSharing::Shared)));
+        assert_eq!(error, OpError::CacheWithoutId { dest: "/c".to_owned() });
+    }
+
+    #[test]
+    fn outputs_are_numbered_by_destination() {
+        let op = exec()
+            .with_mount(Mount::bind("/z", None))
+            .with_mount(Mount::bind("/ro", None).readonly())
+            .with_mount(Mount::tmpfs("/t", 0))
+            .with_mount(Mount::bind("/a", None));
+        let numbers = ["/", "/a", "/ro", "/t", "/z", "/none"].map(|dest| op.output_at(dest));
+        assert_eq!(numbers, [Some(0), Some(1), None, None, Some(2), None]);
+        assert_eq!(op.body().unwrap().outputs, 3);
+        let on_wire: Vec<_> = wire(&op).mounts.into_iter().map(|mount| (mount.dest, mount.output)).collect();
+        let expected = [("/", 0), ("/a", 1), ("/ro", -1), ("/t", -1), ("/z", 2)];
+        assert_eq!(on_wire, expected.map(|(dest, output)| (dest.to_owned(), output)));
+    }
+
+    #[test]
+    fn mounts_at_one_place_keep_their_order() {
+        let selectors = ["s", "a", "m"];
+        let mounts = selectors.map(|path| Mount::bind("/same", Some(BASE)).selecting(path));
+        let op = mounts.into_iter().fold(exec(), ExecOp::with_mount);
+        let on_wire: Vec<_> = wire(&op).mounts.into_iter().map(|mount| mount.selector).collect();
+        assert_eq!(on_wire, ["", "s", "a", "m"]);
+        assert_eq!(op.body().unwrap().inputs, [BASE], "an input is there once");
+    }
+
+    #[test]
+    fn secrets_and_sockets_come_after_the_sorted_mounts() {
+        let mut op = exec().with_mount(Mount::bind("/z", None));
+        op.ssh.push(SshMount::new("", SshMount::default_dest(0)));
+        op.secrets.push(SecretMount::new("b", "/b"));
+        op.secrets.push(SecretMount::new("a", "/a"));
+        let on_wire: Vec<_> = wire(&op).mounts.into_iter().map(|mount| mount.dest).collect();
+        assert_eq!(on_wire, ["/", "/z", "/b", "/a", "/run/buildkit/ssh_agent.0"]);
+    }
+
+    #[test]
+    fn a_secret_in_the_environment_needs_both_capabilities() {
+        let mut op = exec();
+        op.secret_env.push(SecretEnv::new("token", "TOKEN"));
+        let caps = op.body().unwrap().caps;
+        assert!(caps.contains(&caps::EXEC_MOUNT_SECRET) && caps.contains(&caps::EXEC_SECRET_ENV));
+    }
+}

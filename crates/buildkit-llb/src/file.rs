@@ -92,7 +92,7 @@ pub struct CopyAction {
 pub enum CopyMode {
     /// Permission bits.
     Bits(u16),
-    /// A change such as `u+x,go-w`. A daemon that does not know it copies with mode 0, without an error.
+    /// A change such as `u+x,go-w`. There is no capability to ask a daemon for whether it knows these.
     Symbolic(String),
 }
 
@@ -214,7 +214,7 @@ impl FileOp {
         }
         let mut bases = Vec::new();
         for (index, action) in self.actions.iter().enumerate() {
-            for input in [Some(action.input), action.action.from()] {
+            for input in [Some(action.input), action.action.source()] {
                 if let Some(FileInput::Action(earlier)) = input
                     && earlier >= index
                 {
@@ -245,7 +245,7 @@ impl FileOp {
             if let FileInput::Action(earlier) = action.input {
                 pending.push(earlier);
             }
-            match action.action.from() {
+            match action.action.source() {
                 Some(FileInput::Output(output)) => visits.push(output.op),
                 Some(FileInput::Action(earlier)) => pending.push(earlier),
                 Some(FileInput::Scratch) | None => {}
@@ -290,7 +290,7 @@ impl Walk {
                         index_of(&mut walk.inputs, base);
                     }
                     pending.push(Visit::Write(index));
-                    match actions[index].action.from() {
+                    match actions[index].action.source() {
                         Some(FileInput::Output(output)) => {
                             index_of(&mut walk.inputs, output);
                         }
@@ -386,7 +386,7 @@ impl FileAction {
         };
         Ok(pb::FileAction {
             input: walk.index(self.input),
-            secondary_input: walk.index(self.action.from().unwrap_or(FileInput::Scratch)),
+            secondary_input: walk.index(self.action.source().unwrap_or(FileInput::Scratch)),
             output: if last { 0 } else { -1 },
             action: Some(action),
         })
@@ -394,7 +394,7 @@ impl FileAction {
 }
 
 impl Action {
-    fn from(&self) -> Option<FileInput> {
+    fn source(&self) -> Option<FileInput> {
         match self {
             Self::Copy(copy) => Some(copy.from),
             _ => None,
@@ -540,4 +540,98 @@ from_actions! {
 /// Directories and files are made with the nine permission bits only, as the Go client does.
 fn permissions(mode: u16) -> i32 {
     i32::from(mode & 0o777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: Output = Output { op: OpId(0), index: 0 };
+    const OTHER: Output = Output { op: OpId(1), index: 0 };
+
+    fn refused(op: &FileOp) -> OpError {
+        op.body().err().expect("an error")
+    }
+
+    #[test]
+    fn owners_are_read_as_chown_reads_them() {
+        let name = |name: &str| Some(UserId::Name(name.to_owned()));
+        let id = |id| Some(UserId::Id(id));
+        for (text, user, group) in [
+            ("root", id(0), None),
+            ("0", id(0), None),
+            ("1000:1000", id(1000), id(1000)),
+            ("bob", name("bob"), None),
+            ("bob:", name("bob"), None),
+            ("bob:staff", name("bob"), name("staff")),
+            ("bob:5", name("bob"), id(5)),
+            (":staff", None, name("staff")),
+            ("4294967295", name("4294967295"), None),
+            ("", None, None),
+        ] {
+            assert_eq!(Owner::parse(text), Owner { user, group }, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn actions_use_earlier_ones_only() {
+        assert_eq!(refused(&FileOp::default()), OpError::FileWithoutActions);
+
+        let mut op = FileOp::default();
+        op.push(FileInput::Action(0), RmAction::new("/a"));
+        assert_eq!(refused(&op), OpError::ActionOrder { action: 0, input: 0 });
+
+        let mut op = FileOp::default();
+        op.push(BASE, CopyAction::new(FileInput::Action(3), "/a", "/b"));
+        assert_eq!(refused(&op), OpError::ActionOrder { action: 0, input: 3 });
+    }
+
+    #[test]
+    fn an_action_without_effect_is_refused() {
+        let mut op = FileOp::default();
+        op.push(BASE, RmAction::new("/a"));
+        op.push(BASE, RmAction::new("/b"));
+        assert_eq!(refused(&op), OpError::UnusedAction { action: 0 });
+    }
+
+    #[test]
+    fn names_of_owners_need_a_base() {
+        let owner = Some(Owner::parse("1:staff"));
+        let copy = CopyAction { owner, ..CopyAction::new(OTHER, "/a", "/b") };
+        let error = OpError::OwnerOnScratch { action: 1, name: "staff".to_owned() };
+        let chain = |base| FileOp::chain(base, [Action::from(RmAction::new("/a")), copy.clone().into()]);
+        assert_eq!(refused(&chain(None)), error);
+        assert!(chain(Some(BASE)).body().is_ok());
+    }
+
+    #[test]
+    fn an_action_can_be_used_twice() {
+        let mut op = FileOp::default();
+        let made = op.push(FileInput::Scratch, MkfileAction::new("/a", 0o644, "a"));
+        let once = op.push(BASE, CopyAction::new(made, "/a", "/b"));
+        op.push(once, CopyAction::new(made, "/a", "/c"));
+        let body = op.body().unwrap();
+        assert_eq!(body.inputs, [BASE]);
+        let pb::op::Op::File(file) = body.op else { panic!("a file op") };
+        let edges: Vec<_> = file.actions.iter().map(|a| (a.input, a.secondary_input, a.output)).collect();
+        assert_eq!(edges, [(-1, -1, -1), (0, 1, -1), (2, 1, 0)]);
+    }
+
+    #[test]
+    fn permissions_are_nine_bits_except_of_copies() {
+        let mkdir = MkdirAction::new("/a", 0o4755);
+        let copy = CopyAction { mode: Some(CopyMode::Bits(0o4755)), ..CopyAction::new(BASE, "/a", "/b") };
+        let body = FileOp::chain(None, [Action::from(mkdir), copy.into()]).body().unwrap();
+        let pb::op::Op::File(file) = body.op else { panic!("a file op") };
+        let modes: Vec<i32> = file
+            .actions
+            .into_iter()
+            .map(|action| match action.action {
+                Some(pb::file_action::Action::Mkdir(mkdir)) => mkdir.mode,
+                Some(pb::file_action::Action::Copy(copy)) => copy.mode,
+                _ => panic!("one of the two"),
+            })
+            .collect();
+        assert_eq!(modes, [0o755, 0o4755]);
+    }
 }

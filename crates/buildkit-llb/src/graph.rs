@@ -204,3 +204,186 @@ impl Graph {
         self.vertices.get_mut(op.0 as usize).ok_or(OpError::UnknownOp { op: op.0, ops })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CopyAction, ExecOp, FileOp, ImageSource, LinuxResources, MergeOp, Mount, Platform};
+
+    fn platform() -> Platform {
+        Platform::new("linux", "amd64")
+    }
+
+    fn image(name: &str) -> ImageSource {
+        ImageSource::new(name.parse().unwrap(), platform())
+    }
+
+    fn exec(base: Option<Output>, arg: &str) -> ExecOp {
+        ExecOp::new(base, [arg], platform())
+    }
+
+    fn plain(graph: &mut Graph, op: impl Into<Op>) -> OpId {
+        graph.add(op, Metadata::default()).unwrap()
+    }
+
+    #[test]
+    fn an_equal_op_is_there_once_and_its_metadata_is_merged() {
+        let mut graph = Graph::new();
+        let first = graph.add(image("a"), Metadata::named("first").described("k", "1")).unwrap();
+        let again = Metadata { ignore_cache: true, ..Metadata::named("again") };
+        assert_eq!(graph.add(image("docker.io/library/a:latest"), again), Ok(first));
+        let other = plain(&mut graph, image("b"));
+        assert_ne!(other, first);
+        assert_eq!(graph.len(), 2);
+
+        let metadata = graph.metadata(first).unwrap();
+        assert_eq!(metadata.custom_name(), Some("again"));
+        assert_eq!(metadata.description["k"], "1");
+        assert!(metadata.ignore_cache);
+        assert!(metadata.caps.contains(caps::SOURCE_IMAGE));
+        assert_eq!(graph.metadata(other).unwrap().custom_name(), None);
+    }
+
+    #[test]
+    fn metadata_and_locations_do_not_change_the_digest() {
+        let (mut one, mut two) = (Graph::new(), Graph::new());
+        let in_one = plain(&mut one, image("a"));
+        let in_two = two.add(image("a"), Metadata::named("name")).unwrap();
+        let file = two.add_file(SourceFile::default());
+        two.locate(in_two, file, Vec::new()).unwrap();
+        assert_eq!(one.digest(in_one), two.digest(in_two));
+    }
+
+    #[test]
+    fn worker_filters_change_the_digest() {
+        let mut graph = Graph::new();
+        let anywhere = plain(&mut graph, image("a"));
+        let somewhere = plain(&mut graph, Op::from(image("a")).on_workers(["label==1"]));
+        assert_ne!(graph.digest(anywhere), graph.digest(somewhere));
+    }
+
+    #[test]
+    fn limits_need_a_capability_of_execs_alone() {
+        let mut graph = Graph::new();
+        let limits = Metadata { linux_resources: Some(LinuxResources::default()), ..Metadata::default() };
+        let base = graph.add(image("a"), limits.clone()).unwrap();
+        let run = graph.add(exec(Some(base.root()), "x"), limits).unwrap();
+        let has = |op| graph.metadata(op).unwrap().caps.contains(caps::EXEC_META_LINUX_RESOURCES);
+        assert_eq!((has(base), has(run)), (false, true));
+    }
+
+    #[test]
+    fn what_another_graph_has_is_refused() {
+        let mut graph = Graph::new();
+        let base = plain(&mut graph, image("a"));
+        let stranger = OpId(7);
+        let unknown = OpError::UnknownOp { op: 7, ops: 1 };
+        assert_eq!(graph.add(exec(Some(stranger.root()), "x"), Metadata::default()), Err(unknown.clone()));
+        assert_eq!(graph.digest(stranger), Err(unknown.clone()));
+        assert_eq!(graph.metadata(stranger), Err(unknown.clone()));
+        assert_eq!(graph.definition(Some(stranger.root())), Err(unknown.clone()));
+        let file = graph.add_file(SourceFile::default());
+        assert_eq!(graph.locate(stranger, file, Vec::new()), Err(unknown));
+        let unknown = OpError::UnknownFile { file: 1, files: 1 };
+        assert_eq!(graph.locate(base, FileId(1), Vec::new()), Err(unknown));
+        assert_eq!(graph.len(), 1);
+    }
+
+    #[test]
+    fn outputs_that_do_not_exist_are_refused() {
+        let mut graph = Graph::new();
+        let base = plain(&mut graph, image("a"));
+        let error = OpError::UnknownOutput { op: 0, index: 1, outputs: 1 };
+        assert_eq!(graph.definition(Some(base.output(1))), Err(error));
+
+        let mut op = exec(Some(base.root()), "x");
+        op.mounts[0].readonly = true;
+        let none = plain(&mut graph, op.clone());
+        let error = OpError::UnknownOutput { op: 1, index: 0, outputs: 0 };
+        assert_eq!(graph.definition(Some(none.root())), Err(error));
+
+        let one = plain(&mut graph, op.with_mount(Mount::bind("/out", None)));
+        assert!(graph.definition(Some(one.root())).is_ok());
+    }
+
+    #[test]
+    fn a_definition_has_what_its_target_needs() {
+        let mut graph = Graph::new();
+        let base = plain(&mut graph, image("a")).root();
+        let left = plain(&mut graph, exec(Some(base), "left")).root();
+        let aside = graph.add(exec(Some(base), "aside"), Metadata::named("aside")).unwrap();
+        let right = plain(&mut graph, exec(Some(base), "right")).root();
+        let both = plain(&mut graph, MergeOp::new([right, left]));
+
+        let definition = graph.definition(Some(both.root())).unwrap();
+        let digests: Vec<Digest> = definition.digests().collect();
+        let expected = [base.op, right.op, left.op, both].map(|op| graph.digest(op).unwrap());
+        assert_eq!(digests, expected, "inputs first, in the order of the op");
+        assert_eq!(definition.head(), Some((expected[3], 0)));
+        assert!(!definition.metadata().contains_key(&graph.digest(aside).unwrap()));
+        let terminal = &definition.metadata()[&definition.terminal().unwrap().digest];
+        assert_eq!(Vec::from_iter(&terminal.caps), ["constraints", "platform"]);
+        assert_eq!(graph.definition(None), Ok(Definition::default()));
+    }
+
+    #[test]
+    fn the_terminal_op_needs_what_any_metadata_needs() {
+        let check = |metadata: Metadata, cap: &str| {
+            let mut graph = Graph::new();
+            let base = graph.add(image("a"), metadata).unwrap();
+            let top = plain(&mut graph, exec(Some(base.root()), "x"));
+            let definition = graph.definition(Some(top.root())).unwrap();
+            let terminal = &definition.metadata()[&definition.terminal().unwrap().digest];
+            assert_eq!(Vec::from_iter(&terminal.caps), ["constraints", cap, "platform"]);
+        };
+        check(Metadata::named("x"), "meta.description");
+        check(Metadata { ignore_cache: true, ..Metadata::default() }, "meta.ignorecache");
+        check(Metadata { export_cache: Some(false), ..Metadata::default() }, "meta.exportcache");
+    }
+
+    #[test]
+    fn locations_are_united_and_their_files_numbered_by_first_use() {
+        let mut graph = Graph::new();
+        let file = |name: &str| SourceFile { filename: name.to_owned(), ..SourceFile::default() };
+        let unused = graph.add_file(file("unused"));
+        let late = graph.add_file(file("late"));
+        let early = graph.add_file(file("early"));
+        assert_eq!(graph.add_file(file("late")), late);
+
+        let base = plain(&mut graph, image("a"));
+        let top = plain(&mut graph, exec(Some(base.root()), "x"));
+        let aside = plain(&mut graph, image("b"));
+        graph.locate(aside, unused, Vec::new()).unwrap();
+        graph.locate(top, late, vec![Range::lines(1, 1)]).unwrap();
+        graph.locate(top, late, vec![Range::lines(1, 1)]).unwrap();
+        graph.locate(top, early, vec![Range::lines(2, 3)]).unwrap();
+        graph.locate(base, early, vec![Range::lines(4, 4)]).unwrap();
+
+        let definition = graph.definition(Some(top.root())).unwrap();
+        let names: Vec<&str> = definition.source().files.iter().map(|file| file.filename.as_str()).collect();
+        assert_eq!(names, ["early", "late"]);
+        let at = |op: OpId| &definition.source().locations[&graph.digest(op).unwrap()];
+        let location = |file, first, last| Location { file, ranges: vec![Range::lines(first, last)] };
+        assert_eq!(at(base), &[location(0, 4, 4)]);
+        assert_eq!(at(top), &[location(1, 1, 1), location(0, 2, 3)]);
+    }
+
+    /// Builds, orders, encodes, decodes and drops a graph of a depth that would overflow any recursion.
+    #[test]
+    fn depth_needs_no_stack() {
+        let deep = || {
+            let mut graph = Graph::new();
+            let mut top = plain(&mut graph, image("a")).root();
+            for step in 0..200_000 {
+                top = plain(&mut graph, exec(Some(top), &step.to_string())).root();
+            }
+            let actions = (0..20_000).map(|step| CopyAction::new(top, "/a", format!("/{step}")));
+            let top = plain(&mut graph, FileOp::chain(Some(top), actions)).root();
+            let definition = graph.definition(Some(top)).unwrap();
+            drop(graph);
+            assert_eq!(definition.digests().len(), 200_002);
+            assert_eq!(Definition::decode(&definition.encode()), Ok(definition));
+        };
+        std::thread::Builder::new().stack_size(256 * 1024).spawn(deep).unwrap().join().unwrap();
+    }
+}

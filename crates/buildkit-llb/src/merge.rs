@@ -35,3 +35,18 @@ impl MergeOp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OpId;
+
+    #[test]
+    fn fewer_than_two_inputs_are_refused() {
+        for inputs in 0..2 {
+            let op = MergeOp::new(vec![OpId(0).root(); inputs]);
+            assert_eq!(op.body().err(), Some(OpError::MergeTooSmall { inputs }));
+        }
+        assert!(MergeOp::new([OpId(0).root(); 2]).body().is_ok());
+    }
+}

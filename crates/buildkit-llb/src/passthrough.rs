@@ -46,3 +46,26 @@ impl PassthroughOp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OpId;
+
+    #[test]
+    fn what_hands_nothing_on_is_refused() {
+        let op = PassthroughOp::requiring("gate", OpId(0).root(), [OpId(1).root()]);
+        assert_eq!(op.body().unwrap().outputs, 1);
+        let refused = |op: PassthroughOp| op.body().err().expect("an error");
+        let id = || "gate".to_owned();
+
+        let nameless = PassthroughOp { id: String::new(), ..op.clone() };
+        assert_eq!(refused(nameless), OpError::PassthroughWithoutId);
+        let empty = PassthroughOp { outputs: Vec::new(), ..op.clone() };
+        assert_eq!(refused(empty), OpError::PassthroughWithoutOutputs { id: id() });
+        let beyond = PassthroughOp { outputs: vec![1, 2], ..op };
+        assert_eq!(refused(beyond), OpError::PassthroughInput { id: id(), input: 2, inputs: 2 });
+        let without_inputs = PassthroughOp { id: id(), inputs: Vec::new(), outputs: vec![0] };
+        assert_eq!(refused(without_inputs), OpError::PassthroughInput { id: id(), input: 0, inputs: 0 });
+    }
+}

@@ -66,3 +66,18 @@ impl ImageSource {
         super::body(identifier, attrs, Some(self.platform.clone()), caps)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_forced_pull_needs_a_capability() {
+        let mut op = ImageSource::new("busybox".parse().unwrap(), Platform::new("linux", "amd64"));
+        assert_eq!(op.body().caps, [caps::SOURCE_IMAGE]);
+        op.resolve_mode = ResolveMode::PreferLocal;
+        assert_eq!(op.body().caps, [caps::SOURCE_IMAGE]);
+        op.resolve_mode = ResolveMode::Pull;
+        assert_eq!(op.body().caps, [caps::SOURCE_IMAGE, caps::SOURCE_IMAGE_RESOLVE_MODE]);
+    }
+}

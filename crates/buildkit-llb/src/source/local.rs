@@ -79,3 +79,38 @@ impl LocalSource {
         super::body(format!("local://{}", self.name), attrs, None, caps)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use buildkit_proto::pb;
+
+    use super::*;
+
+    fn attrs(op: &LocalSource) -> Vec<String> {
+        let pb::op::Op::Source(source) = op.body().op else { panic!("a source op") };
+        source.attrs.into_iter().map(|attr| format!("{}={}", attr.key(), attr.value())).collect()
+    }
+
+    #[test]
+    fn only_what_is_said_is_an_attribute() {
+        let session = LocalSource::new("context", LocalIdentity::Session("id".to_owned()));
+        assert_eq!(attrs(&session), ["local.session=id"]);
+        let unique = LocalSource::new("context", LocalIdentity::Unique(String::new()));
+        assert_eq!(attrs(&unique), ["local.unique="]);
+        let all = LocalSource {
+            shared_key_hint: "hint".to_owned(),
+            include: vec!["<a>".to_owned()],
+            exclude: vec!["b".to_owned()],
+            follow_paths: vec!["c".to_owned(), "d".to_owned()],
+            ..session
+        };
+        let expected = [
+            r#"local.excludepatterns=["b"]"#,
+            r#"local.followpaths=["c","d"]"#,
+            r#"local.includepattern=["\u003ca\u003e"]"#,
+            "local.session=id",
+            "local.sharedkeyhint=hint",
+        ];
+        assert_eq!(attrs(&all), expected);
+    }
+}
