@@ -4,6 +4,9 @@
 //! that is not as usual. `#3` is the first output of op 3, `#3.1` its second one, `[0]` an action of the same
 //! op. Capabilities and digests are left out, so that a change shows where it is and not in all that follows.
 
+mod exec;
+mod file;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -71,8 +74,8 @@ fn print_op(op: &pb::Op, inputs: &[String]) -> Text {
     let mut text = Text { title: String::new(), details: Vec::new() };
     match &op.op {
         Some(pb::op::Op::Source(source)) => print_source(source, &mut text),
-        Some(pb::op::Op::Exec(exec)) => print_exec(exec, inputs, &mut text),
-        Some(pb::op::Op::File(file)) => print_file(file, inputs, &mut text),
+        Some(pb::op::Op::Exec(exec)) => exec::print(exec, inputs, &mut text),
+        Some(pb::op::Op::File(file)) => file::print(file, inputs, &mut text),
         Some(pb::op::Op::Merge(merge)) => {
             let merged: Vec<String> =
                 merge.inputs.iter().map(|input| index_name(input.input, inputs)).collect();
@@ -111,175 +114,6 @@ fn print_build(build: &pb::BuildOp, inputs: &[String], text: &mut Text) {
     for attr in &build.attrs {
         text.line(format!("{} {}", attr.key(), rest(attr.value())));
     }
-}
-
-fn print_exec(exec: &pb::ExecOp, inputs: &[String], text: &mut Text) {
-    let meta = exec.meta.clone().unwrap_or_default();
-    text.title = "exec".to_owned();
-    for arg in &meta.args {
-        text.title.push(' ');
-        text.title.push_str(&word(arg));
-    }
-    for env in &meta.env {
-        text.line(format!("env {}", rest(env)));
-    }
-    if meta.cwd != "/" {
-        text.line(format!("cwd {}", word(&meta.cwd)));
-    }
-    text.unless_empty("user", &meta.user);
-    text.unless_empty("hostname", &meta.hostname);
-    if let Some(proxy) = &meta.proxy_env {
-        text.unless_empty("http proxy", &proxy.http_proxy);
-        text.unless_empty("https proxy", &proxy.https_proxy);
-        text.unless_empty("ftp proxy", &proxy.ftp_proxy);
-        text.unless_empty("no proxy", &proxy.no_proxy);
-        text.unless_empty("all proxy", &proxy.all_proxy);
-    }
-    for extra in &meta.extra_hosts {
-        text.line(format!("host {} {}", word(&extra.host), extra.ip));
-    }
-    for ulimit in &meta.ulimit {
-        text.line(format!("ulimit {} {}:{}", word(&ulimit.name), ulimit.soft, ulimit.hard));
-    }
-    text.unless_empty("cgroup parent", &meta.cgroup_parent);
-    if !meta.remove_mount_stubs_recursive {
-        text.line("keeps parents of mount points".to_owned());
-    }
-    if !meta.valid_exit_codes.is_empty() {
-        text.line(format!("exit codes {:?}", meta.valid_exit_codes));
-    }
-    if exec.network() != pb::NetMode::Unset {
-        text.line(format!("network {}", exec.network().as_str_name().to_lowercase()));
-    }
-    if exec.security() != pb::SecurityMode::Sandbox {
-        text.line(format!("security {}", exec.security().as_str_name().to_lowercase()));
-    }
-    for mount in &exec.mounts {
-        text.line(mount_line(mount, inputs));
-    }
-    for secret in &exec.secretenv {
-        let line = format!("secret {} as env {}", word(&secret.id), word(&secret.name));
-        text.line(line + optional(secret.optional));
-    }
-    for device in &exec.cdi_devices {
-        text.line(format!("device {}", word(&device.name)) + optional(device.optional));
-    }
-}
-
-fn mount_line(mount: &pb::Mount, inputs: &[String]) -> String {
-    let mut line = format!("mount {}", word(&mount.dest));
-    let mut add = |part: String| {
-        line.push(' ');
-        line.push_str(&part);
-    };
-    let from = index_name(mount.input, inputs);
-    match mount.mount_type() {
-        pb::MountType::Bind => add(from),
-        pb::MountType::Cache => {
-            let cache = mount.cache_opt.clone().unwrap_or_default();
-            add(format!("cache {} {}", word(&cache.id), cache.sharing().as_str_name().to_lowercase()));
-            if mount.input >= 0 {
-                add(format!("from {from}"));
-            }
-        }
-        pb::MountType::Tmpfs => {
-            add("tmpfs".to_owned());
-            match mount.tmpfs_opt.unwrap_or_default().size {
-                0 => {}
-                size => add(format!("{size} bytes")),
-            }
-        }
-        pb::MountType::Secret => {
-            let secret = mount.secret_opt.clone().unwrap_or_default();
-            add(format!("secret {}", word(&secret.id)) + &file_of(secret.uid, secret.gid, secret.mode));
-            return line + optional(secret.optional);
-        }
-        pb::MountType::Ssh => {
-            let ssh = mount.ssh_opt.clone().unwrap_or_default();
-            add(format!("ssh {}", word(&ssh.id)) + &file_of(ssh.uid, ssh.gid, ssh.mode));
-            return line + optional(ssh.optional);
-        }
-    }
-    if !mount.selector.is_empty() {
-        add(format!("at {}", word(&mount.selector)));
-    }
-    if mount.readonly {
-        add("readonly".to_owned());
-    }
-    if mount.content_cache() != pb::MountContentCache::Default {
-        add(format!("content cache {}", mount.content_cache().as_str_name().to_lowercase()));
-    }
-    if mount.output >= 0 {
-        add(format!("-> output {}", mount.output));
-    }
-    line
-}
-
-fn print_file(file: &pb::FileOp, inputs: &[String], text: &mut Text) {
-    text.title = "file".to_owned();
-    for (position, action) in file.actions.iter().enumerate() {
-        let input = action_input(action.input, inputs);
-        let what = match &action.action {
-            Some(pb::file_action::Action::Copy(copy)) => {
-                copy_text(copy, &action_input(action.secondary_input, inputs), inputs)
-            }
-            Some(pb::file_action::Action::Mkdir(mkdir)) => {
-                let parents = if mkdir.make_parents { " parents" } else { "" };
-                let of = made_by(mkdir.owner.as_ref(), mkdir.timestamp, inputs);
-                format!("mkdir {} mode {:04o}{parents}{of}", word(&mkdir.path), mkdir.mode)
-            }
-            Some(pb::file_action::Action::Mkfile(mkfile)) => {
-                let of = made_by(mkfile.owner.as_ref(), mkfile.timestamp, inputs);
-                let data = data_text(&mkfile.data);
-                format!("mkfile {} mode {:04o}{of} {data}", word(&mkfile.path), mkfile.mode)
-            }
-            Some(pb::file_action::Action::Rm(rm)) => {
-                let missing = if rm.allow_not_found { " if there" } else { "" };
-                let wildcard = if rm.allow_wildcard { " wildcard" } else { "" };
-                format!("rm {}{missing}{wildcard}", word(&rm.path))
-            }
-            Some(pb::file_action::Action::Symlink(symlink)) => {
-                let of = made_by(symlink.owner.as_ref(), symlink.timestamp, inputs);
-                format!("symlink {} -> {}{of}", word(&symlink.newpath), word(&symlink.oldpath))
-            }
-            None => "nothing".to_owned(),
-        };
-        text.line(format!("[{position}] on {input}: {what}"));
-    }
-}
-
-fn copy_text(copy: &pb::FileActionCopy, from: &str, inputs: &[String]) -> String {
-    let mut text = format!("copy {from} {} -> {}", word(&copy.src), word(&copy.dest));
-    if !copy.mode_str.is_empty() {
-        text.push_str(&format!(" mode {}", word(&copy.mode_str)));
-    } else if copy.mode >= 0 {
-        text.push_str(&format!(" mode {:04o}", copy.mode));
-    }
-    text.push_str(&made_by(copy.owner.as_ref(), copy.timestamp, inputs));
-    for (set, name) in [
-        (copy.follow_symlink, "follow"),
-        (copy.dir_copy_contents, "contents"),
-        (copy.attempt_unpack_docker_compatibility, "unpack"),
-        (copy.create_dest_path, "parents"),
-        (copy.allow_wildcard, "wildcard"),
-        (copy.allow_empty_wildcard, "none-ok"),
-        (copy.always_replace_existing_dest_paths, "replace"),
-    ] {
-        if set {
-            text.push(' ');
-            text.push_str(name);
-        }
-    }
-    for (patterns, name) in [
-        (&copy.include_patterns, "include"),
-        (&copy.exclude_patterns, "exclude"),
-        (&copy.required_paths, "require"),
-    ] {
-        if !patterns.is_empty() {
-            text.push_str(&format!(" {name} {patterns:?}"));
-        }
-    }
-    text
 }
 
 fn print_metadata(metadata: &Metadata, text: &mut Text) {
@@ -334,57 +168,6 @@ fn index_name(index: i64, inputs: &[String]) -> String {
     match usize::try_from(index) {
         Err(_) => "scratch".to_owned(),
         Ok(index) => inputs.get(index).cloned().unwrap_or_else(|| format!("input {index}")),
-    }
-}
-
-/// What an index into the op's inputs, followed by its actions, means.
-fn action_input(index: i64, inputs: &[String]) -> String {
-    match usize::try_from(index) {
-        Ok(position) if position >= inputs.len() => format!("[{}]", position - inputs.len()),
-        _ => index_name(index, inputs),
-    }
-}
-
-/// Owner and time, as far as they are given.
-fn made_by(owner: Option<&pb::ChownOpt>, timestamp: i64, inputs: &[String]) -> String {
-    let mut text = String::new();
-    if let Some(owner) = owner {
-        let user = owner.user.as_ref().map_or_else(String::new, |user| user_text(user, inputs));
-        let group = owner.group.as_ref().map_or_else(String::new, |group| user_text(group, inputs));
-        text.push_str(&format!(" owner {user}:{group}"));
-    }
-    if timestamp != -1 {
-        text.push_str(&format!(" time {timestamp}"));
-    }
-    text
-}
-
-fn user_text(user: &pb::UserOpt, inputs: &[String]) -> String {
-    match &user.user {
-        Some(pb::user_opt::User::ById(id)) => id.to_string(),
-        Some(pb::user_opt::User::ByName(named)) => {
-            format!("{}@{}", word(&named.name), action_input(named.input, inputs))
-        }
-        None => String::new(),
-    }
-}
-
-fn file_of(uid: u32, gid: u32, mode: u32) -> String {
-    match (uid, gid) {
-        (0, 0) => format!(" mode {mode:04o}"),
-        _ => format!(" mode {mode:04o} owner {uid}:{gid}"),
-    }
-}
-
-fn optional(optional: bool) -> &'static str {
-    if optional { " optional" } else { "" }
-}
-
-/// The content of a small text file; of any other, how much there is, and its digest.
-fn data_text(data: &[u8]) -> String {
-    match str::from_utf8(data) {
-        Ok(text) if text.len() <= 200 => format!("{text:?}"),
-        _ => format!("{} bytes {}", data.len(), Digest::of(data)),
     }
 }
 
