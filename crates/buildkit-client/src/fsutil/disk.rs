@@ -9,6 +9,7 @@
 //! Of extended attributes only `user.*` are written, owners are the caller's.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -216,10 +217,10 @@ impl Staging {
     }
 }
 
-/// A directory on the destination's file system that exists: itself or the nearest above it.
+/// Where a destination's staging would go: itself or the nearest path above it that exists.
 pub fn staging_place(destination: &Path) -> PathBuf {
     let here = || PathBuf::from(".");
-    let existing = destination.ancestors().find(|p| p.is_dir()).map(Path::to_owned);
+    let existing = destination.ancestors().find(|p| p.exists()).map(Path::to_owned);
     existing.filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(here)
 }
 
@@ -321,8 +322,8 @@ fn make_device(_: BorrowedFd<'_>, _: &[u8], _: &Stat) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-fn io_error(action: &'static str, path: impl ToString, source: io::Error) -> DiskError {
-    DiskError::Io { action, path: path.to_string(), source }
+fn io_error<P: fmt::Display>(action: &'static str, path: P, source: io::Error) -> DiskError {
+    DiskError::Io { action, path: format!("{path}"), source }
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ mod path;
 pub mod pattern;
 pub mod receive;
 pub mod root;
+#[cfg(test)]
+mod roundtrip;
 pub mod send;
 pub mod stat;
 pub mod validate;

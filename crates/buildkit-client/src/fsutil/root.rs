@@ -28,7 +28,8 @@ pub struct Root {
 /// `lstat` of an entry, with what makes it the same file on another look.
 pub(super) struct Found {
     pub(super) stat: Stat,
-    pub(super) links: u64,
+    /// Whether the file has other names.
+    pub(super) shared: bool,
     pub(super) device_and_inode: (u64, u64),
 }
 
@@ -144,7 +145,7 @@ pub(super) fn look(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<Found> 
         device_minor: number(rustix::fs::minor(raw.st_rdev)),
         xattrs: read_xattrs(directory, name)?,
     };
-    Ok(Found { stat, links: u64::from(raw.st_nlink), device_and_inode: (raw.st_dev, raw.st_ino) })
+    Ok(Found { stat, shared: raw.st_nlink > 1, device_and_inode: (raw.st_dev, raw.st_ino) })
 }
 
 /// Seconds and nanoseconds as one number; times beyond the years 1677 and 2262 stop there.

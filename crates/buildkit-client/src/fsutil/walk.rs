@@ -285,13 +285,13 @@ impl Walk {
     }
 
     fn send_file(&mut self, found: Found) {
-        let Found { mut stat, links, device_and_inode } = found;
+        let Found { mut stat, shared, device_and_inode } = found;
         match stat.mode.kind() {
             Kind::Socket | Kind::Other => {
                 self.ready.push_back(Step::Skipped { path: stat.path, reason: SkipReason::Socket });
                 return;
             }
-            Kind::File if links > 1 => match self.first_names.get(&device_and_inode) {
+            Kind::File if shared => match self.first_names.get(&device_and_inode) {
                 Some(first) => {
                     stat.link.clone_from(first);
                     stat.size = 0;

@@ -147,10 +147,12 @@ impl Service<http::Request<Body>> for FileSync {
     }
 }
 
+type Observer = Arc<dyn Fn(&SyncEvent) + Send + Sync>;
+
 #[derive(Clone)]
 struct Directories {
     by_name: BTreeMap<String, LocalDir>,
-    observer: Option<Arc<dyn Fn(&SyncEvent) + Send + Sync>>,
+    observer: Option<Observer>,
 }
 
 impl fmt::Debug for Directories {
@@ -218,7 +220,7 @@ struct Transfer {
     name: String,
     sender: Sender,
     output: mpsc::Sender<Result<pb::Packet, Status>>,
-    observer: Option<Arc<dyn Fn(&SyncEvent) + Send + Sync>>,
+    observer: Option<Observer>,
 }
 
 /// What the blocking threads hand to the machine.
@@ -245,7 +247,7 @@ impl From<SendError> for Broken {
 
 impl Transfer {
     async fn run(mut self, directory: LocalDir, selection: Selection, mut input: Streaming<pb::Packet>) {
-        self.tell(SyncEvent::Started { directory: self.name.clone() });
+        self.tell(&SyncEvent::Started { directory: self.name.clone() });
         let (feed, mut pieces) = mpsc::channel(QUEUE);
         let root = Arc::clone(&directory.root);
         let walk_feed = feed.clone();
@@ -264,7 +266,7 @@ impl Transfer {
                 Some(error.to_string())
             }
         };
-        self.tell(SyncEvent::Ended { directory: self.name.clone(), sent: self.sender.sent(), error });
+        self.tell(&SyncEvent::Ended { directory: self.name.clone(), sent: self.sender.sent(), error });
     }
 
     async fn exchange(
@@ -309,7 +311,7 @@ impl Transfer {
         match piece {
             Piece::Step(Step::Entry(stat)) => self.sender.announce(stat)?,
             Piece::Step(Step::Skipped { path, reason }) => {
-                self.tell(SyncEvent::Skipped { directory: self.name.clone(), path: quoted(&path), reason });
+                self.tell(&SyncEvent::Skipped { directory: self.name.clone(), path: quoted(&path), reason });
             }
             Piece::EndOfWalk => self.sender.end_of_entries(),
             Piece::Data { id, bytes } => self.sender.data(id, bytes),
@@ -318,10 +320,10 @@ impl Transfer {
         Ok(())
     }
 
-    fn tell(&self, event: SyncEvent) {
+    fn tell(&self, event: &SyncEvent) {
         tracing::debug!(?event, "local directory");
         if let Some(observer) = &self.observer {
-            observer(&event);
+            observer(event);
         }
     }
 }
@@ -352,37 +354,4 @@ fn read(root: &Root, id: u32, stat: &Stat, feed: &mpsc::Sender<Piece>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headers_are_taken_as_they_are_or_unescaped() {
-        let mut headers = MetadataMap::new();
-        for value in ["a%20b", "c+d"] {
-            headers.append("exclude-patterns", value.parse().unwrap());
-        }
-        assert_eq!(values(&headers, "exclude-patterns"), [b"a%20b".to_vec(), b"c+d".to_vec()]);
-        headers.insert("exclude-patterns-encoded", "1".parse().unwrap());
-        assert_eq!(values(&headers, "exclude-patterns"), [b"a b".to_vec(), b"c d".to_vec()]);
-        headers.insert("dir-name", "caf%C3%A9%2B%FF".parse().unwrap());
-        headers.insert("dir-name-encoded", "1".parse().unwrap());
-        assert_eq!(values(&headers, "dir-name"), [b"caf\xc3\xa9+\xff".to_vec()]);
-        assert!(values(&headers, "followpaths").is_empty());
-    }
-
-    #[test]
-    fn an_unknown_name_is_told_the_known_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        let open = || LocalDir::open(dir.path()).unwrap();
-        let status = FileSync::new([("context", open()), ("dockerfile", open())]).directories.unknown("src");
-        assert_eq!(status.code(), tonic::Code::NotFound);
-        let expected = "no local directory \"src\" is offered; there are: \"context\", \"dockerfile\"";
-        assert_eq!(status.message(), expected);
-    }
-
-    #[test]
-    fn a_missing_directory_is_named() {
-        let error = LocalDir::open("/nonexistent/dir").unwrap_err();
-        assert!(error.to_string().starts_with("cannot read the directory /nonexistent/dir: "), "{error}");
-    }
-}
+mod tests;

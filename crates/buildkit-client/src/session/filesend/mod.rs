@@ -1,0 +1,290 @@
+//! `FileSend`: what exporters send to this machine.
+//!
+//! One method carries two languages: exporters that make one file (`tar`, `oci`, `docker`) send its bytes,
+//! the `local` exporter sends a tree as [`crate::fsutil`] knows it. Which one it is, only the exporter's
+//! index says, in a header; so the service reads raw messages and looks the target up first.
+//!
+//! Exports are all or nothing. [`Exports::prepare`] checks before the build that every target could be
+//! written; what arrives goes to a private place beside its target; [`Exports::commit`], called when the
+//! solve has succeeded, puts all of it into place. Without commit nothing is left.
+
+mod exports;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::fs::{OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
+
+use buildkit_proto::Message;
+use buildkit_proto::filesync::BytesMessage;
+use buildkit_proto::fsutil as pb;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
+use tonic::codegen::BoxFuture;
+use tonic::metadata::MetadataMap;
+use tonic::server::{Grpc, NamedService, StreamingService};
+use tonic::{Request, Response, Status, Streaming};
+use tower::Service;
+
+use crate::client::MAX_MESSAGE;
+use crate::fsutil::disk::{DiskError, Staging};
+use crate::fsutil::packet::Packet;
+use crate::fsutil::receive::{Action, ReceiveOptions, Receiver};
+use exports::{Arrived, Job, Sink, directory_of, is_special, status};
+use raw::Raw;
+
+pub use exports::{ExportError, ExportTarget, Exported, Exports};
+
+/// The methods that a session announces for this service.
+pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSend/DiffCopy"];
+
+/// Messages on their way to the disk or to the connection.
+const QUEUE: usize = 16;
+
+/// The service that a session mounts.
+#[derive(Clone, Debug)]
+pub struct FileSend {
+    exports: Exports,
+}
+
+impl FileSend {
+    fn new(exports: Exports) -> Self {
+        Self { exports }
+    }
+}
+
+impl NamedService for FileSend {
+    const NAME: &'static str = "moby.filesync.v1.FileSend";
+}
+
+impl Service<http::Request<Body>> for FileSend {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let method = DiffCopy { exports: self.exports.clone() };
+        Box::pin(async move {
+            if request.uri().path() != METHODS[0] {
+                return Ok(Status::unimplemented("no such method").into_http());
+            }
+            let sizes = (Some(MAX_MESSAGE), Some(MAX_MESSAGE));
+            let mut grpc = Grpc::new(Raw).apply_max_message_size_config(sizes.0, sizes.1);
+            Ok(grpc.streaming(method, request).await)
+        })
+    }
+}
+
+struct DiffCopy {
+    exports: Exports,
+}
+
+impl StreamingService<Bytes> for DiffCopy {
+    type Response = Bytes;
+    type ResponseStream = ReceiverStream<Result<Bytes, Status>>;
+    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let exports = self.exports.clone();
+        Box::pin(async move {
+            let id = exporter_id(request.metadata())?;
+            let job = exports.begin(id)?;
+            let (output, messages) = mpsc::channel(QUEUE);
+            // A task of its own: one stream that waits must not hold up another.
+            tokio::spawn(async move {
+                let result = match job {
+                    Job::Bytes { target, sink } => receive_bytes(request.into_inner(), target, sink).await,
+                    Job::Tree { path, options } => {
+                        receive_tree(request.into_inner(), &output, path, options).await
+                    }
+                };
+                match result {
+                    Ok(arrived) => exports.end(id, Ok(arrived)),
+                    Err(Broken::There(status)) => drop(output.send(Err(status)).await),
+                    Err(Broken::Here(error)) => {
+                        let status = status(&error);
+                        exports.end(id, Err(error));
+                        let _ = output.send(Err(status)).await;
+                    }
+                }
+            });
+            Ok(Response::new(ReceiverStream::new(messages)))
+        })
+    }
+}
+
+/// Index of the exporter; old daemons, which have only one, do not say it.
+fn exporter_id(headers: &MetadataMap) -> Result<u32, Status> {
+    let Some(value) = headers.get("buildkit-attachable-exporter-id") else { return Ok(0) };
+    let id = value.to_str().ok().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| Status::invalid_argument("the exporter's id is not a number"))
+}
+
+/// Why a stream ended early.
+enum Broken {
+    Here(ExportError),
+    /// The daemon gave up, or the connection broke: the solve's own error says why.
+    There(Status),
+}
+
+impl From<ExportError> for Broken {
+    fn from(error: ExportError) -> Self {
+        Self::Here(error)
+    }
+}
+
+/// Takes the bytes of one file until the daemon ends them.
+async fn receive_bytes(mut input: Streaming<Bytes>, target: String, sink: Sink) -> Result<Arrived, Broken> {
+    let (chunks, queue) = mpsc::channel(QUEUE);
+    let disk = spawn_blocking(move || write_chunks(sink, queue));
+    let taken = loop {
+        let message = match input.message().await {
+            Ok(Some(message)) => message,
+            Ok(None) => break Ok(()),
+            Err(status) => break Err(Broken::There(status)),
+        };
+        let Ok(message) = BytesMessage::decode(message) else {
+            break Err(ExportError::Garbled { target: target.clone() }.into());
+        };
+        if chunks.send(message.data).await.is_err() {
+            // Writing failed, and `disk` says why.
+            break Ok(());
+        }
+    };
+    drop(chunks);
+    let written = join(disk.await);
+    // What is incomplete is dropped here, and with it its file.
+    taken?;
+    Ok(written.map_err(|source| ExportError::Write { target, source })?)
+}
+
+fn write_chunks(sink: Sink, mut queue: mpsc::Receiver<Bytes>) -> io::Result<Arrived> {
+    let mut copy = |out: &mut dyn Write| -> io::Result<u64> {
+        let mut bytes = 0;
+        while let Some(chunk) = queue.blocking_recv() {
+            out.write_all(&chunk)?;
+            bytes += chunk.len() as u64;
+        }
+        out.flush()?;
+        Ok(bytes)
+    };
+    match sink {
+        Sink::Writer(mut writer) => Ok(Arrived::Written { bytes: copy(&mut writer)? }),
+        Sink::File(path) if is_special(&path) => {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            Ok(Arrived::Written { bytes: copy(&mut file)? })
+        }
+        Sink::File(path) => {
+            let mut temporary = tempfile::Builder::new()
+                .prefix(".export-")
+                .suffix(".partial")
+                .permissions(Permissions::from_mode(0o666))
+                .tempfile_in(directory_of(&path))?;
+            let bytes = copy(temporary.as_file_mut())?;
+            temporary.as_file().sync_all()?;
+            Ok(Arrived::File { temporary, bytes })
+        }
+    }
+}
+
+/// Takes a tree: a [`Receiver`] with a socket and a disk thread around it.
+async fn receive_tree(
+    mut input: Streaming<Bytes>,
+    output: &mpsc::Sender<Result<Bytes, Status>>,
+    path: PathBuf,
+    options: ReceiveOptions,
+) -> Result<Arrived, Broken> {
+    let (actions, queue) = mpsc::channel(QUEUE);
+    let staged = path.clone();
+    let mut disk = Some((actions, spawn_blocking(move || stage(&staged, queue))));
+    let mut receiver = Receiver::new(options);
+    let mut staging = None;
+    let result = loop {
+        if receiver.has_everything()
+            && let Some((actions, thread)) = disk.take()
+        {
+            drop(actions);
+            match join(thread.await) {
+                Ok(done) => staging = Some(done),
+                Err(source) => break Err(ExportError::Disk { path: path.clone(), source }.into()),
+            }
+            receiver.confirm();
+        }
+        if let Some(staging) = staging.take_if(|_| receiver.is_finished() && !receiver.has_packet()) {
+            return Ok(Arrived::Tree(Box::new(staging)));
+        }
+        // Requests are sent while entries are read: a root file system has more of either than any window.
+        let packet = tokio::select! {
+            permit = output.reserve(), if receiver.has_packet() => {
+                let Ok(permit) = permit else { break Err(Broken::There(Status::cancelled("the daemon hung up"))) };
+                if let Some(packet) = receiver.poll_packet() {
+                    permit.send(Ok(pb::Packet::from(packet).encode_to_vec().into()));
+                }
+                continue;
+            }
+            message = input.message() => match message {
+                Ok(Some(message)) => pb::Packet::decode(message).ok().and_then(|p| Packet::try_from(p).ok()),
+                Ok(None) => break Err(Broken::There(Status::cancelled("the daemon hung up"))),
+                Err(status) => break Err(Broken::There(status)),
+            },
+        };
+        let target = || path.display().to_string();
+        let Some(packet) = packet else { break Err(ExportError::Garbled { target: target() }.into()) };
+        let action: Option<Action> = match receiver.handle(packet) {
+            Ok(action) => action,
+            Err(source) => break Err(ExportError::Receive { target: target(), source }.into()),
+        };
+        // The disk goes on by itself, so waiting for it cannot last for ever.
+        if let Some(action) = action
+            && let Some((actions, _)) = &disk
+            && actions.send(action).await.is_err()
+        {
+            let thread = disk.take().map(|(_, thread)| thread);
+            let failed = match thread {
+                Some(thread) => join(thread.await).err(),
+                None => None,
+            };
+            break match failed {
+                Some(source) => Err(ExportError::Disk { path: path.clone(), source }.into()),
+                None => Err(Broken::There(Status::cancelled("the export was given up"))),
+            };
+        }
+    };
+    if let Some((actions, thread)) = disk.take() {
+        // What was written so far is gone before anybody hears of the failure.
+        drop(actions);
+        drop(thread.await);
+    }
+    if let Err(Broken::Here(error)) = &result {
+        receiver.fail(error.to_string());
+        while let Some(packet) = receiver.poll_packet() {
+            let _ = output.send(Ok(pb::Packet::from(packet).encode_to_vec().into())).await;
+        }
+    }
+    result
+}
+
+fn stage(path: &Path, mut queue: mpsc::Receiver<Action>) -> Result<Staging, DiskError> {
+    let mut staging = Staging::new(path)?;
+    while let Some(action) = queue.blocking_recv() {
+        staging.perform(action)?;
+    }
+    Ok(staging)
+}
+
+/// A blocking thread's result; its panic is ours.
+fn join<T>(result: Result<T, tokio::task::JoinError>) -> T {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}

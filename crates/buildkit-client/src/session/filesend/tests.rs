@@ -1,0 +1,244 @@
+use std::fs;
+use std::sync::Arc;
+
+use tonic::client::Grpc as Client;
+
+use super::*;
+use crate::fsutil::root::Root;
+use crate::fsutil::send::{Sender, read_announced};
+use crate::fsutil::stat::{Mode, Stat};
+use crate::fsutil::walk::{Filter, Step, Walk};
+
+/// A call as the daemon makes it.
+async fn call(exports: &Exports, id: &str) -> Result<(mpsc::Sender<Bytes>, Streaming<Bytes>), Status> {
+    let (say, said) = mpsc::channel(1000);
+    let mut request = Request::new(ReceiverStream::new(said));
+    request.metadata_mut().insert("buildkit-attachable-exporter-id", id.parse().unwrap());
+    let mut client = Client::new(exports.service());
+    client.ready().await.unwrap();
+    let answer = client.streaming(request, http::uri::PathAndQuery::from_static(METHODS[0]), Raw).await?;
+    Ok((say, answer.into_inner()))
+}
+
+fn chunk(data: &'static [u8]) -> Bytes {
+    BytesMessage { data: Bytes::from_static(data) }.encode_to_vec().into()
+}
+
+fn message(packet: Packet) -> Bytes {
+    pb::Packet::from(packet).encode_to_vec().into()
+}
+
+async fn send_file(exports: &Exports, id: &str, chunks: &[&'static [u8]]) -> Result<(), Status> {
+    let (say, mut heard) = call(exports, id).await?;
+    for data in chunks {
+        // When the other end has given up, its status says why.
+        let _ = say.send(chunk(data)).await;
+    }
+    drop(say);
+    assert!(heard.message().await?.is_none());
+    Ok(())
+}
+
+/// Sends a directory as the `local` exporter does.
+async fn send_tree(exports: &Exports, id: &str, from: &Path) -> Result<(), Status> {
+    let (say, mut heard) = call(exports, id).await?;
+    let root = Arc::new(Root::open(from).unwrap());
+    let mut sender = Sender::new();
+    for step in Walk::new(Arc::clone(&root), Filter::default()) {
+        if let Step::Entry(stat) = step.unwrap() {
+            sender.announce(stat).unwrap();
+        }
+    }
+    sender.end_of_entries();
+    loop {
+        while let Some(packet) = sender.poll_packet() {
+            say.send(message(packet)).await.unwrap();
+        }
+        let Some(packet) = heard.message().await? else { break };
+        sender.handle(pb::Packet::decode(packet).unwrap().try_into().unwrap()).unwrap();
+        while let Some((id, stat)) = sender.poll_read() {
+            read_announced(&root, &stat, |bytes| {
+                sender.data(id, bytes);
+                true
+            })
+            .unwrap();
+        }
+    }
+    assert!(sender.is_finished());
+    Ok(())
+}
+
+fn one(target: ExportTarget) -> Exports {
+    Exports::prepare([(0, target)]).unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_file_appears_at_commit_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.tar");
+    fs::write(&path, "old").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o604)).unwrap();
+    let exports = one(ExportTarget::File(path.clone()));
+    assert_eq!(names(dir.path()), ["out.tar"]);
+    send_file(&exports, "0", &[b"new ", b"bytes"]).await.unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    let exported = exports.commit().await.unwrap();
+    assert_eq!(exported, [Exported { id: 0, path: Some(path.clone()), bytes: 9, entries: 1 }]);
+    assert_eq!(fs::read(&path).unwrap(), b"new bytes");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o604);
+    assert_eq!(names(dir.path()), ["out.tar"]);
+}
+
+#[tokio::test]
+async fn without_commit_nothing_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("f"), "x").unwrap();
+    let file = ExportTarget::File(dir.path().join("out.tar"));
+    let directory = ExportTarget::Directory(dir.path().join("out"), ReceiveOptions::default());
+    let exports = Exports::prepare([(0, file), (1, directory)]).unwrap();
+    send_file(&exports, "0", &[b"x"]).await.unwrap();
+    send_tree(&exports, "1", tree.path()).await.unwrap();
+    assert_eq!(names(dir.path()).len(), 2);
+    drop(exports);
+    assert!(names(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_link_to_a_file_stays_a_link() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("real"), "").unwrap();
+    std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
+    let exports = one(ExportTarget::File(dir.path().join("link")));
+    send_file(&exports, "0", &[b"x"]).await.unwrap();
+    exports.commit().await.unwrap();
+    assert_eq!(fs::read(dir.path().join("real")).unwrap(), b"x");
+    assert!(fs::symlink_metadata(dir.path().join("link")).unwrap().is_symlink());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_called_that() {
+    let exports = one(ExportTarget::File("/dev/full".into()));
+    let status = send_file(&exports, "0", &[b"x"]).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    assert_eq!(status.message(), "cannot write /dev/full: No space left on device (os error 28)");
+    assert!(matches!(exports.failure(), Some(ExportError::Write { .. })));
+}
+
+#[tokio::test]
+async fn what_was_interrupted_is_not_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    let exports = one(ExportTarget::File(dir.path().join("out")));
+    let (say, heard) = call(&exports, "0").await.unwrap();
+    say.send(chunk(b"half")).await.unwrap();
+    say.send(Bytes::from_static(b"\xff\xff\xff")).await.unwrap();
+    let mut heard = heard;
+    assert!(heard.message().await.is_err());
+    assert!(matches!(exports.commit().await, Err(ExportError::Garbled { .. })));
+    assert!(names(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn nothing_sent_is_an_error_and_holds_back_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name| ExportTarget::File(dir.path().join(name));
+    let exports = Exports::prepare([(0, file("a")), (1, file("b"))]).unwrap();
+    send_file(&exports, "0", &[b"x"]).await.unwrap();
+    let error = exports.commit().await.unwrap_err();
+    assert!(matches!(error, ExportError::NothingSent { id: 1, .. }), "{error}");
+    assert!(names(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_tree_is_received_while_another_stream_waits() {
+    let tree = tempfile::tempdir().unwrap();
+    for number in 0..500 {
+        fs::write(tree.path().join(format!("f{number:03}")), format!("{number}")).unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let file = ExportTarget::File(dir.path().join("tar"));
+    let directory = ExportTarget::Directory(out.clone(), ReceiveOptions::default());
+    let exports = Exports::prepare([(0, file), (1, directory)]).unwrap();
+    let (waiting, mut heard) = call(&exports, "0").await.unwrap();
+    send_tree(&exports, "1", tree.path()).await.unwrap();
+    drop(waiting);
+    assert!(heard.message().await.unwrap().is_none());
+    let exported = exports.commit().await.unwrap();
+    assert_eq!(exported[1], Exported { id: 1, path: Some(out.clone()), bytes: 1390, entries: 500 });
+    assert_eq!(fs::read(out.join("f499")).unwrap(), b"499");
+    assert_eq!(names(dir.path()), ["out", "tar"]);
+}
+
+#[tokio::test]
+async fn two_streams_for_one_directory_are_one_export() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let exports = one(ExportTarget::Directory(out.clone(), ReceiveOptions::default()));
+    for platform in ["linux_amd64", "linux_arm64"] {
+        let tree = tempfile::tempdir().unwrap();
+        fs::create_dir(tree.path().join(platform)).unwrap();
+        fs::write(tree.path().join(platform).join("app"), platform).unwrap();
+        send_tree(&exports, "0", tree.path()).await.unwrap();
+    }
+    exports.commit().await.unwrap();
+    assert_eq!(names(&out), ["linux_amd64", "linux_arm64"]);
+}
+
+#[tokio::test]
+async fn hostile_trees_are_refused_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    for path in ["../escape", "/escape", "missing/escape"] {
+        let exports = one(ExportTarget::Directory(out.clone(), ReceiveOptions::default()));
+        let (say, mut heard) = call(&exports, "0").await.unwrap();
+        let stat = Stat { path: path.into(), mode: Mode(0o644), ..Stat::default() };
+        say.send(message(Packet::Stat(Box::new(stat)))).await.unwrap();
+        let told = pb::Packet::decode(heard.message().await.unwrap().unwrap()).unwrap();
+        let status = heard.message().await.unwrap_err();
+        assert!(status.message().contains(&format!("the sender announced {path:?}")), "{status}");
+        assert_eq!(Packet::try_from(told), Ok(Packet::Error(status.message().to_owned())));
+        drop(exports);
+    }
+    assert!(names(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn targets_are_found_by_the_exporters_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let exports = one(ExportTarget::File(dir.path().join("out")));
+    let status = call(&exports, "3").await.err().unwrap();
+    assert_eq!(status.message(), "exporter 3 has no target here; there are: 0");
+    assert_eq!(call(&exports, "x").await.err().unwrap().code(), tonic::Code::InvalidArgument);
+    send_file(&exports, "0", &[b"x"]).await.unwrap();
+    let status = send_file(&exports, "0", &[b"y"]).await.unwrap_err();
+    assert!(status.message().starts_with("the daemon sent a second file for "), "{status}");
+}
+
+#[test]
+fn targets_are_checked_before_the_build() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let prepare = |target| Exports::prepare([(0, target)]).unwrap_err();
+    let directory = |path: &Path| ExportTarget::Directory(path.to_owned(), ReceiveOptions::default());
+    assert!(matches!(prepare(ExportTarget::File(dir.path().into())), ExportError::IsDirectory { .. }));
+    assert!(matches!(prepare(directory(&file)), ExportError::NotADirectory { .. }));
+    let missing = dir.path().join("no/out.tar");
+    let expected = format!(
+        "cannot export to {}: {}: No such file or directory (os error 2)",
+        missing.display(),
+        dir.path().join("no").display()
+    );
+    assert_eq!(prepare(ExportTarget::File(missing)).to_string(), expected);
+    assert!(matches!(prepare(directory(&file.join("out"))), ExportError::NotADirectory { .. }));
+    Exports::prepare([(0, directory(&dir.path().join("not/yet/there")))]).unwrap();
+    assert_eq!(names(dir.path()), ["file"]);
+}
