@@ -1,1 +1,97 @@
 //! Multi-stage container builds as typed Rust values.
+//!
+//! A build program is a function from typed parameters to targets, and [`main`]. This one builds a Node service
+//! whose image is there only if its tests pass:
+//!
+//! ```no_run
+//! use stagewright::prelude::*;
+//!
+//! /// What `--build-arg` may set.
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(default)]
+//! struct Params {
+//!     /// Major version of Node.
+//!     node: String,
+//! }
+//!
+//! impl Default for Params {
+//!     fn default() -> Self {
+//!         Self { node: "18".to_owned() }
+//!     }
+//! }
+//!
+//! fn build(b: &Build, p: Params) -> Targets {
+//!     let src = b.context();
+//!     let base = b.base("base", format!("node:{}-slim", p.node)).workdir("/app");
+//!     let app = base
+//!         .builder("build")
+//!         .copy(src.files(["package.json", "package-lock.json"]), "./")
+//!         .run(sh("npm ci").cache(Cache::npm()))
+//!         .copy(src.dir("src"), "src/")
+//!         .run("npm run build");
+//!     let unit = app.tester("unit").run("npm test");
+//!     let image = base
+//!         .runtime("app")
+//!         .copy(app.artifact("/app/dist"), "dist/")
+//!         .user("node")
+//!         .cmd(["node", "dist/server.js"])
+//!         .gated_by(&unit);
+//!     Targets::new().product(image).target(unit)
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     stagewright::main(build)
+//! }
+//! ```
+//!
+//! Run it as `cargo run -- build -t registry.example/app:1 --push .`; `--help` lists its parameters.
+//!
+//! Another program that wants to build, and not to be a command line, calls [`Builder`]: it gets events and
+//! digests, and nothing is printed. A program's own tests call [`plan`].
+//!
+//! # Features
+//!
+//! * `cli` (default): [`main`] is a command line.
+//! * `client`: [`Builder`], builds on a daemon.
+//! * Without features, [`main`] writes the Plan as JSON, and neither tokio nor tonic is compiled.
+
+#[cfg(feature = "client")]
+mod driver;
+#[cfg(feature = "client")]
+mod sources;
+
+#[cfg(feature = "client")]
+pub mod builder;
+
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
+mod diagnostics;
+#[cfg(feature = "cli")]
+mod progress;
+
+#[cfg(not(feature = "cli"))]
+mod plain;
+
+pub mod prelude;
+
+pub use buildkit_llb::Platform;
+pub use stagewright_plan::{
+    Artifact, Build, Cache, FileSet, Healthcheck, Image, Outcome, Parameter, Parameters, Plan, Problem, Problems, Run,
+    Scratch, Secret, Site, Source, Stage, Targets, argv, describe, plan, role, secs, sh, text, udp,
+};
+pub use {schemars, serde, stagewright_plan};
+
+#[cfg(feature = "client")]
+pub use builder::{BuildOptions, Builder, Event, Output, Report};
+#[cfg(feature = "cli")]
+pub use cli::main;
+#[cfg(feature = "client")]
+pub use driver::DriveError;
+#[cfg(not(feature = "cli"))]
+pub use plain::main;
+
+/// The platform of this machine, with Linux as its system: what a daemon beside it most likely builds.
+fn host_platform() -> Platform {
+    Platform::new("linux", std::env::consts::ARCH).normalized()
+}

@@ -1,0 +1,94 @@
+//! What a build is asked for, beside the program.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use buildkit_client::session::secrets::Secret;
+
+use super::output::Output;
+
+/// What a build is asked for: parameters, targets, and what is done with them.
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing by themselves: give them to `Builder::build`"]
+pub struct BuildOptions {
+    pub(super) args: Vec<(String, String)>,
+    pub(super) targets: Vec<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) outputs: Vec<Output>,
+    pub(super) push: bool,
+    pub(super) secrets: BTreeMap<String, Secret>,
+    pub(super) context: PathBuf,
+    pub(super) contexts: BTreeMap<String, PathBuf>,
+    pub(super) no_cache: bool,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self::new(".")
+    }
+}
+
+impl BuildOptions {
+    /// All products, of this context directory.
+    pub fn new(context: impl Into<PathBuf>) -> Self {
+        Self {
+            args: Vec::new(),
+            targets: Vec::new(),
+            tags: Vec::new(),
+            outputs: Vec::new(),
+            push: false,
+            secrets: BTreeMap::new(),
+            context: context.into(),
+            contexts: BTreeMap::new(),
+            no_cache: false,
+        }
+    }
+
+    /// Sets a parameter of the program. Given twice, the later value counts.
+    pub fn arg(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.args.push((name.into(), value.into()));
+        self
+    }
+
+    /// Builds this target, and others only if they are named, too.
+    pub fn target(mut self, name: impl Into<String>) -> Self {
+        self.targets.push(name.into());
+        self
+    }
+
+    /// Names the image: `registry.example/app:1`. Of several targets, `target=name` says which one is meant.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Does this with every image, beside what else is asked for.
+    pub fn output(mut self, output: Output) -> Self {
+        self.outputs.push(output);
+        self
+    }
+
+    /// Pushes every image under its tags.
+    pub fn push(mut self) -> Self {
+        self.push = true;
+        self
+    }
+
+    /// Gives a secret that the program declares.
+    pub fn secret(mut self, id: impl Into<String>, secret: Secret) -> Self {
+        self.secrets.insert(id.into(), secret);
+        self
+    }
+
+    /// Gives a context that the program reads by name.
+    pub fn context_named(mut self, name: impl Into<String>, directory: impl Into<PathBuf>) -> Self {
+        self.contexts.insert(name.into(), directory.into());
+        self
+    }
+
+    /// Runs every step, cached or not.
+    pub fn no_cache(mut self) -> Self {
+        self.no_cache = true;
+        self
+    }
+}

@@ -1,0 +1,405 @@
+//! From a Plan and options to orders: for each target, what is done with it.
+//!
+//! Everything that can be refused is refused here, before a daemon is asked for anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use buildkit_client::Exporter;
+use buildkit_llb::ImageRef;
+use stagewright_plan::Plan;
+use stagewright_plan::check::Checked;
+use stagewright_plan::lower::contexts;
+use stagewright_plan::plan::{Role, Target};
+
+use super::options::BuildOptions;
+use super::output::{Output, OutputKind};
+
+/// One target, and what is done with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    /// The target's name.
+    pub(super) target: String,
+    /// Its role.
+    pub(super) role: Role,
+    /// What is done with the result, in the order of the daemon's ids.
+    pub(super) exports: Vec<Export>,
+}
+
+/// One exporter, with the place of what it sends here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Export {
+    pub(super) kind: OutputKind,
+    pub(super) exporter: Exporter,
+    pub(super) dest: Option<PathBuf>,
+}
+
+/// Options that do not fit the build, or each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// A target that there is not.
+    #[error("there is no target `{name}`: {}", list("the targets are", known))]
+    UnknownTarget {
+        /// What was asked for.
+        name: String,
+        /// The names that would be right.
+        known: Vec<String>,
+    },
+    /// No target is named, and none is a product.
+    #[error("the build has no product: name a target; {}", list("the targets are", known))]
+    NoProduct {
+        /// The names that would be right.
+        known: Vec<String>,
+    },
+    /// A text that is no image's name.
+    #[error("tag `{tag}`: {reason}")]
+    Tag {
+        /// The tag.
+        tag: String,
+        /// Why.
+        reason: String,
+    },
+    /// A tag that does not say which target it means.
+    #[error("tag `{tag}` does not say which of the targets {} it names: write `{}={tag}`", targets.join(", "), targets[0])]
+    TagOfSeveral {
+        /// The tag.
+        tag: String,
+        /// The images that are built.
+        targets: Vec<String>,
+    },
+    /// A tag for a target that is not built.
+    #[error("tag `{tag}` names target `{target}`, which is not built: {}", list("the images are", known))]
+    TagOfOther {
+        /// The tag.
+        tag: String,
+        /// The target that it names.
+        target: String,
+        /// The images that are built.
+        known: Vec<String>,
+    },
+    /// A tester has no image.
+    #[error("target `{target}` is a tester: it passes or fails, and there is nothing to {what}")]
+    Tester {
+        /// The target.
+        target: String,
+        /// `tag`, `push` or `export`.
+        what: &'static str,
+    },
+    /// A tag that no output carries.
+    #[error("tag `{tag}` is lost: no output carries a name; push the image, or write it as type=oci or type=docker")]
+    UnusedTag {
+        /// The tag.
+        tag: String,
+    },
+    /// Nothing to push to.
+    #[error("target `{target}` is to be pushed and has no tag: add `-t {target}=registry.example/{target}`")]
+    PushWithoutTag {
+        /// The target.
+        target: String,
+    },
+    /// Several targets would be written to one place.
+    #[error("output `{output}` has one destination for several targets: write `{{target}}` in it")]
+    SharedDest {
+        /// The output.
+        output: String,
+    },
+    /// Two outputs would be written to one place.
+    #[error("two outputs go to {}", dest.display())]
+    SameDest {
+        /// The place.
+        dest: PathBuf,
+    },
+    /// A context that no step reads.
+    #[error("no step reads context `{name}`: {}", list("the contexts are", known))]
+    UnknownContext {
+        /// The name.
+        name: String,
+        /// The names that would be right.
+        known: Vec<String>,
+    },
+    /// A context that is read and not given.
+    #[error("a step reads context `{name}`, which is not given: add `--context {name}=DIRECTORY`")]
+    NoContext {
+        /// The name.
+        name: String,
+    },
+    /// A secret that no step takes.
+    #[error("the build takes no secret `{id}`: {}", list("its secrets are", known))]
+    UnknownSecret {
+        /// The id.
+        id: String,
+        /// The ids that would be right.
+        known: Vec<String>,
+    },
+    /// An image would be made and kept nowhere.
+    #[error(
+        "target `{target}` has a tag, but this daemon keeps no images: push it with `--push`, or write it to a file \
+         with `--output type=docker,dest={target}.tar`"
+    )]
+    NoImageStore {
+        /// The target.
+        target: String,
+    },
+}
+
+/// The orders of a build.
+///
+/// `stores_images` says whether the daemon has a store in which an image can be found by its name.
+pub(super) fn orders(
+    plan: &Checked<'_>,
+    options: &BuildOptions,
+    stores_images: bool,
+) -> Result<Vec<Order>, OptionsError> {
+    let targets = targets(plan.plan(), &options.targets)?;
+    let names: Vec<&str> = targets.iter().map(|(target, _)| target.name.as_str()).collect();
+    check_inputs(plan, &names, options)?;
+
+    let testers = targets.iter().filter(|(_, role)| !role.is_image()).map(|(target, _)| target.name.as_str());
+    let images: Vec<&str> =
+        targets.iter().filter(|(_, role)| role.is_image()).map(|(target, _)| target.name.as_str()).collect();
+    let tags = tags(&options.tags, &images, &testers.collect::<Vec<_>>())?;
+    let outputs = outputs(options, &images, &names)?;
+
+    if let (Some(tag), false) = (options.tags.first(), outputs.is_empty())
+        && !outputs.iter().any(|output| output.kind.is_named())
+    {
+        return Err(OptionsError::UnusedTag { tag: tag.clone() });
+    }
+
+    let mut orders = Vec::new();
+    let mut taken = BTreeSet::new();
+    for (target, role) in &targets {
+        let tags = tags.get(target.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let mut exports = Vec::new();
+        if role.is_image() {
+            for output in &outputs {
+                exports.push(export(output, &target.name, tags)?);
+            }
+            if outputs.is_empty() && !tags.is_empty() {
+                if !stores_images {
+                    return Err(OptionsError::NoImageStore { target: target.name.clone() });
+                }
+                exports.push(export(&Output::image(), &target.name, tags)?);
+            }
+        }
+        for dest in exports.iter().filter_map(|export| export.dest.clone()) {
+            if !taken.insert(dest.clone()) {
+                return Err(OptionsError::SameDest { dest });
+            }
+        }
+        orders.push(Order { target: target.name.clone(), role: *role, exports });
+    }
+    Ok(orders)
+}
+
+/// The targets that are built, each once, with their roles.
+fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role)>, OptionsError> {
+    let known = || plan.targets.iter().map(|target| target.name.clone()).collect();
+    let mut found: Vec<&Target> = Vec::new();
+    for name in asked {
+        let target = plan
+            .target(name)
+            .ok_or_else(|| OptionsError::UnknownTarget { name: name.clone(), known: known() })?;
+        if !found.iter().any(|other| other.name == target.name) {
+            found.push(target);
+        }
+    }
+    if asked.is_empty() {
+        found = plan.products().collect();
+    }
+    if found.is_empty() {
+        return Err(OptionsError::NoProduct { known: known() });
+    }
+    let role = |target: &Target| plan.stage(&target.stage).map_or(Role::Runtime, |stage| stage.role);
+    Ok(found.into_iter().map(|target| (target, role(target))).collect())
+}
+
+fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) -> Result<(), OptionsError> {
+    let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
+    let known: Vec<String> = contexts(plan, &all).into_iter().map(|context| context.name.to_owned()).collect();
+    if let Some(name) = options.contexts.keys().find(|name| !known.contains(name)) {
+        return Err(OptionsError::UnknownContext { name: name.clone(), known });
+    }
+    for context in contexts(plan, targets) {
+        if context.name != MAIN_CONTEXT && !options.contexts.contains_key(context.name) {
+            return Err(OptionsError::NoContext { name: context.name.to_owned() });
+        }
+    }
+    let known: Vec<String> = plan.plan().secrets.iter().map(|secret| secret.id.clone()).collect();
+    match options.secrets.keys().find(|id| !known.contains(id)) {
+        Some(id) => Err(OptionsError::UnknownSecret { id: id.clone(), known }),
+        None => Ok(()),
+    }
+}
+
+/// The context that is always given.
+pub(super) const MAIN_CONTEXT: &str = "context";
+
+/// The full names of each target's image.
+fn tags<'a>(
+    tags: &'a [String],
+    images: &[&'a str],
+    testers: &[&str],
+) -> Result<BTreeMap<&'a str, Vec<String>>, OptionsError> {
+    let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for tag in tags {
+        let (target, name) = match tag.split_once('=') {
+            Some((target, name)) => (Some(target), name),
+            None => (None, tag.as_str()),
+        };
+        let target = match (target, images) {
+            (Some(target), _) if images.contains(&target) => target,
+            (Some(target), _) if testers.contains(&target) => {
+                return Err(OptionsError::Tester { target: target.to_owned(), what: "tag" });
+            }
+            (Some(target), _) => {
+                let known = images.iter().map(|image| (*image).to_owned()).collect();
+                return Err(OptionsError::TagOfOther { tag: tag.clone(), target: target.to_owned(), known });
+            }
+            (None, [image]) => image,
+            (None, []) => return Err(OptionsError::Tester { target: testers[0].to_owned(), what: "tag" }),
+            (None, several) => {
+                let targets = several.iter().map(|image| (*image).to_owned()).collect();
+                return Err(OptionsError::TagOfSeveral { tag: tag.clone(), targets });
+            }
+        };
+        let wrong = |reason: String| OptionsError::Tag { tag: tag.clone(), reason };
+        let image: ImageRef = name.parse().map_err(|error: buildkit_llb::ImageRefError| wrong(error.to_string()))?;
+        if image.digest().is_some() {
+            return Err(wrong("an image is named by a tag, and its digest is what the build gives".to_owned()));
+        }
+        let names = named.entry(target).or_default();
+        if !names.contains(&image.to_string()) {
+            names.push(image.to_string());
+        }
+    }
+    Ok(named)
+}
+
+/// What is done with every image.
+fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<Vec<Output>, OptionsError> {
+    let mut outputs = options.outputs.clone();
+    if options.push && !outputs.iter().any(Output::pushes) {
+        // An image that is named already is pushed as it is, not exported a second time.
+        match outputs.iter_mut().find(|output| output.kind == OutputKind::Image) {
+            Some(image) => *image = image.clone().attr("push", "true"),
+            None => outputs.push(Output::push()),
+        }
+    }
+    if let (Some(output), []) = (outputs.first(), images) {
+        let what = if output.pushes() { "push" } else { "export" };
+        return Err(OptionsError::Tester { target: targets[0].to_owned(), what });
+    }
+    if images.len() > 1 {
+        let shared = outputs.iter().find(|output| output.kind != OutputKind::Image && !output.is_per_target());
+        if let Some(output) = shared {
+            return Err(OptionsError::SharedDest { output: output.to_string() });
+        }
+    }
+    Ok(outputs)
+}
+
+fn export(output: &Output, target: &str, tags: &[String]) -> Result<Export, OptionsError> {
+    let mut exporter = Exporter { kind: output.kind.name().to_owned(), attrs: output.attrs.clone() };
+    if output.kind.is_named() && !tags.is_empty() && !exporter.attrs.contains_key("name") {
+        exporter = exporter.attr("name", tags.join(","));
+    }
+    if output.pushes() && !exporter.attrs.contains_key("name") {
+        return Err(OptionsError::PushWithoutTag { target: target.to_owned() });
+    }
+    Ok(Export { kind: output.kind, exporter, dest: output.dest_of(target) })
+}
+
+fn list(intro: &str, names: &[String]) -> String {
+    if names.is_empty() { "there are none".to_owned() } else { format!("{intro} {}", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use stagewright_plan::check::check;
+    use stagewright_plan::{Build, Scratch, Targets, plan};
+
+    use super::*;
+
+    fn build(b: &Build, _: ()) -> Targets {
+        let tools = b.base("tools", "busybox");
+        let unit = tools.tester("unit").run("true");
+        let api = b.runtime("api", Scratch).copy(b.context().file("a"), "/a").gated_by(&unit);
+        let web = b.runtime("web", Scratch).copy(b.context_named("assets").file("b"), "/b");
+        Targets::new().product(api).product(web).target(unit)
+    }
+
+    fn try_orders(options: &BuildOptions, stores_images: bool) -> Result<Vec<Order>, OptionsError> {
+        let plan = plan(build, &[]).unwrap();
+        orders(&check(&plan).unwrap(), options, stores_images)
+    }
+
+    fn options() -> BuildOptions {
+        BuildOptions::new(".").context_named("assets", "assets")
+    }
+
+    fn api() -> BuildOptions {
+        options().target("api")
+    }
+
+    /// Each target with its exports, as text.
+    fn text(orders: &[Order]) -> Vec<String> {
+        let export = |export: &Export| {
+            let attrs: Vec<_> = export.exporter.attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let dest = export.dest.as_ref().map(|dest| format!(" > {}", dest.display())).unwrap_or_default();
+            format!(" {}[{}]{dest}", export.exporter.kind, attrs.join(";"))
+        };
+        orders.iter().map(|order| order.target.clone() + &order.exports.iter().map(export).collect::<String>()).collect()
+    }
+
+    #[test]
+    fn every_image_gets_what_is_asked_for() {
+        let check = |options: BuildOptions, expected: &[&str]| {
+            assert_eq!(text(&try_orders(&options, true).unwrap()), expected);
+        };
+        check(options(), &["api", "web"]);
+        check(api().target("api"), &["api"]);
+        check(api().tag("app"), &["api image[name=docker.io/library/app:latest]"]);
+        check(api().tag("app").tag("r.io/a:1").push(), &[
+            "api image[name=docker.io/library/app:latest,r.io/a:1;push=true]",
+        ]);
+        check(api().tag("app").output(Output::image()).push(), &[
+            "api image[name=docker.io/library/app:latest;push=true]",
+        ]);
+        check(options().tag("web=r.io/w").target("unit").target("web"), &["unit", "web image[name=r.io/w:latest]"]);
+        check(options().output(Output::oci("o/{target}.tar")).tag("api=a"), &[
+            "api oci[name=docker.io/library/a:latest] > o/api.tar",
+            "web oci[] > o/web.tar",
+        ]);
+        check(api().output(Output::local("out")).output(Output::push().attr("name", "r.io/x")), &[
+            "api local[] > out image[name=r.io/x;push=true]",
+        ]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_what_would() {
+        let check = |options: BuildOptions, expected: &str| {
+            let error = try_orders(&options, false).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(options().target("apo"), "there is no target `apo`: the targets are api, web, unit");
+        check(options().tag("app"), "which of the targets api, web it names: write `api=app`");
+        check(options().tag("wob=app"), "names target `wob`, which is not built: the images are api, web");
+        check(options().target("unit").tag("app"), "`unit` is a tester");
+        check(options().target("unit").target("api").tag("unit=a"), "`unit` is a tester");
+        check(options().target("unit").push(), "nothing to push");
+        check(options().target("unit").output(Output::local("o")), "nothing to export");
+        check(api().tag("App"), "tag `App`: image name \"App\" has capital letters");
+        check(api().tag(format!("a@sha256:{}", "0".repeat(64))), "its digest is what the build gives");
+        check(api().push(), "has no tag: add `-t api=registry.example/api`");
+        check(options().output(Output::tar("a.tar")), "write `{target}` in it");
+        check(api().output(Output::tar("a")).output(Output::oci("a")), "two outputs go to a");
+        check(api().tag("app"), "keeps no images");
+        check(api().tag("app").output(Output::local("o")), "tag `app` is lost");
+        check(options().context_named("asets", "a"), "no step reads context `asets`: the contexts are assets, context");
+        check(BuildOptions::new("."), "add `--context assets=DIRECTORY`");
+        let token = buildkit_client::session::secrets::Secret::value("x").unwrap();
+        check(options().secret("token", token), "takes no secret `token`: there are none");
+    }
+}

@@ -1,0 +1,217 @@
+//! A build under way.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use buildkit_client::session::filesend::Exports;
+use buildkit_client::{BuildRequest, CancellationToken, Client, Session};
+use buildkit_llb::{LocalIdentity, OpError, Platform};
+use futures_util::Stream;
+use futures_util::future::join_all;
+use stagewright_plan::Plan;
+use stagewright_plan::check::{Checked, check};
+use stagewright_plan::lower::{Lowered, LoweredTarget};
+use tokio::sync::OnceCell;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::order::Order;
+use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
+use crate::driver::{self, DriveError, Invocation};
+
+/// A build under way: a stream of events, and a report at its end.
+///
+/// It goes on only while it is asked for events. Dropping it cancels it.
+#[must_use = "a build goes on only while it is asked for events: call `finish`"]
+pub struct Running {
+    work: Option<Pin<Box<dyn Future<Output = Report> + Send>>>,
+    events: UnboundedReceiver<Event>,
+    report: Option<Report>,
+    cancel: CancellationToken,
+}
+
+/// All that a build needs.
+pub(super) struct Work {
+    pub(super) client: Client,
+    pub(super) plan: Plan,
+    pub(super) orders: Vec<Order>,
+    pub(super) sessions: Sessions,
+    pub(super) platform: Platform,
+    pub(super) sources: BTreeMap<String, String>,
+    pub(super) no_cache: bool,
+    pub(super) events: UnboundedSender<Event>,
+}
+
+/// The sessions of a build.
+pub(super) struct Sessions {
+    /// The one that serves the contexts, for all targets.
+    pub(super) context: Session,
+    /// For targets that send files here, one of their own: a daemon counts the exporters of each solve from zero.
+    pub(super) exports: BTreeMap<String, (Session, Exports)>,
+}
+
+impl Running {
+    pub(super) fn start(work: Work, events: UnboundedReceiver<Event>) -> Self {
+        let cancel = CancellationToken::new();
+        let work = work.run(cancel.clone());
+        Self { work: Some(Box::pin(work)), events, report: None, cancel }
+    }
+
+    /// The next event; `None` when every target has ended.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|context| self.poll_event(context)).await
+    }
+
+    /// Cancels the build in good order: the daemon stops its steps, and the report says so.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Waits for the end. Events that were not asked for are dropped.
+    pub async fn finish(mut self) -> Report {
+        while self.next().await.is_some() {}
+        self.report.take().expect("the report is there when the events have ended")
+    }
+
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            if let Poll::Ready(Some(event)) = self.events.poll_recv(context) {
+                return Poll::Ready(Some(event));
+            }
+            let Some(work) = &mut self.work else { return Poll::Ready(None) };
+            match work.as_mut().poll(context) {
+                Poll::Ready(report) => {
+                    self.report = Some(report);
+                    self.work = None;
+                }
+                // It may have told something before it had to wait.
+                Poll::Pending => return self.events.poll_recv(context),
+            }
+        }
+    }
+}
+
+impl Stream for Running {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(context)
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("report", &self.report).finish_non_exhaustive()
+    }
+}
+
+impl Work {
+    /// Builds every target on the one connection, each to its own end.
+    async fn run(self, cancel: CancellationToken) -> Report {
+        let Self { client, plan, orders, sessions, platform, sources, no_cache, events } = self;
+        let checked = check(&plan).expect("a Plan is checked before its build is started");
+        let session = sessions.context.id().to_owned();
+        let targets = Targets {
+            client,
+            invocation: Invocation {
+                plan: &checked,
+                targets: orders.iter().map(|order| order.target.as_str()).collect(),
+                build_platform: platform.clone(),
+                platform,
+                identity: LocalIdentity::Session(session.clone()),
+                session,
+                sources,
+                no_cache,
+            },
+            lowered: OnceCell::new(),
+            sessions: &sessions,
+            events,
+            cancel,
+        };
+        let targets = join_all(orders.iter().map(|order| targets.build(order))).await;
+        let Sessions { context, exports } = sessions;
+        join_all(exports.into_values().map(|(session, _)| session).chain([context]).map(Session::close)).await;
+        Report { targets }
+    }
+}
+
+/// What the builds of all targets share.
+struct Targets<'a> {
+    client: Client,
+    invocation: Invocation<'a>,
+    /// Lowered by the build that gets there first, with one answer for each image: the others wait for it.
+    lowered: OnceCell<Result<Lowered, DriveError>>,
+    sessions: &'a Sessions,
+    events: UnboundedSender<Event>,
+    cancel: CancellationToken,
+}
+
+impl Targets<'_> {
+    async fn build(&self, order: &Order) -> Arc<TargetReport> {
+        let outcome = self.solve(order).await;
+        let report = Arc::new(TargetReport { target: order.target.clone(), role: order.role, outcome });
+        self.tell(Event::Ended(Arc::clone(&report)));
+        report
+    }
+
+    async fn solve(&self, order: &Order) -> Result<Product, Failure> {
+        let own = self.sessions.exports.get(&order.target);
+        let session = own.map_or(&self.sessions.context, |(session, _)| session);
+        let exports = own.map(|(_, exports)| exports);
+        let request = BuildRequest {
+            exporters: order.exports.iter().map(|export| export.exporter.clone()).collect(),
+            cancel: self.cancel.child_token(),
+            ..BuildRequest::new(session)
+        };
+        let target = &order.target;
+        let on_status = |update| self.tell(Event::Status { target: target.clone(), update });
+        let drive = async |gateway| {
+            let lowered = self.lowered.get_or_init(|| driver::lower(&gateway, &self.invocation)).await;
+            let Lowered { graph, targets } = lowered.as_ref().map_err(Clone::clone)?;
+            let own = targets.iter().find(|own| own.name == *target).expect("every target is lowered");
+            self.tell(Event::Lowered { target: target.clone(), vertices: vertices(graph, own)? });
+            driver::drive(&gateway, graph, own).await
+        };
+        let answer = match self.client.build(request, on_status, drive).await {
+            Ok(answer) => answer,
+            // What failed here the daemon only knows as a broken stream.
+            Err(error) => return Err(exports.and_then(Exports::failure).map_or_else(|| error.into(), Failure::from)),
+        };
+        if let Some(exports) = exports {
+            exports.clone().commit().await?;
+        }
+        Ok(Product {
+            digest: answer.image_digest().map(str::to_owned),
+            config_digest: answer.image_config_digest().map(str::to_owned),
+            names: answer.image_names().map(str::to_owned).collect(),
+            files: order.exports.iter().filter_map(|export| export.dest.clone()).collect(),
+            metadata: answer.exporter,
+        })
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody listens to a build that is being dropped.
+        let _ = self.events.send(event);
+    }
+}
+
+/// The vertices of a target and of the gates that are solved beside it, each once.
+fn vertices(graph: &buildkit_llb::Graph, target: &LoweredTarget) -> Result<Vec<Vertex>, OpError> {
+    let mut vertices: Vec<Vertex> = Vec::new();
+    for output in target.gates.iter().map(|(_, output)| *output).chain([target.output]) {
+        let definition = graph.definition(output)?;
+        // The last op only names the result: no daemon tells of it.
+        let steps = definition.digests().len().saturating_sub(1);
+        for digest in definition.digests().take(steps) {
+            let name = definition.metadata().get(&digest).and_then(buildkit_llb::Metadata::custom_name);
+            let vertex = Vertex { digest: digest.to_string(), name: name.unwrap_or_default().to_owned() };
+            if !vertices.contains(&vertex) {
+                vertices.push(vertex);
+            }
+        }
+    }
+    Ok(vertices)
+}
