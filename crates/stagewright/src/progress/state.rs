@@ -1,0 +1,466 @@
+//! The status streams of several solves, folded into one view.
+//!
+//! Each product is a solve with a stream of its own, and each stream tells of every vertex that its solve needs.
+//! Vertices are known by digest, so what products share is one step; exporters have one digest for all solves of
+//! a session and are known by target and digest (BuildKit v0.34 `solver/llbsolver/solver.go`). Nothing that a
+//! stream says is believed to be in order: digests may be unknown, times may run backwards.
+//!
+//! Times are in two clocks: what the daemon says is on its own, `now` is the time since the build began on ours.
+//! They are never compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use buildkit_client::StatusUpdate;
+use buildkit_client::status::{Vertex, VertexWarning};
+
+use super::sanitize;
+use super::step::{Line, Step};
+use super::view::Phase;
+
+/// How many warnings are remembered.
+const MOST_WARNINGS: usize = 1000;
+
+/// After how long a line that has not ended is shown: it may be a question.
+const PARTIAL_LINE_REST: Duration = Duration::from_secs(3);
+
+/// A step's index in [`State::steps`].
+pub(crate) type StepId = usize;
+
+/// Something new, for painters that write once what happens.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Event {
+    /// A step has started and has its number.
+    Started(StepId),
+    /// A line of output. The number is given by now.
+    Line(StepId, Line),
+    /// An item of a step, by index, went on.
+    Progress(StepId, usize),
+    /// A warning, by index, and its step.
+    Warning(Option<StepId>, usize),
+    /// A step has ended.
+    Ended(StepId),
+}
+
+/// A warning of a build.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Warning {
+    /// The warning in a line.
+    pub(crate) short: String,
+    /// More, in paragraphs.
+    pub(crate) detail: Vec<String>,
+    /// Where to read about it; may be empty.
+    pub(crate) url: String,
+    /// The file and the line at fault, such as `stages.rs:12`.
+    pub(crate) place: Option<String>,
+}
+
+/// All that is known of a build.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    targets: Vec<String>,
+    steps: Vec<Step>,
+    shared: BTreeMap<String, StepId>,
+    /// Exporters, by target and digest.
+    own: BTreeMap<(usize, String), StepId>,
+    groups: BTreeMap<String, StepId>,
+    /// How many steps have a number.
+    started: u32,
+    warnings: Vec<Warning>,
+}
+
+impl State {
+    /// Takes an update of a target's stream, and gives what is new.
+    pub(crate) fn apply(&mut self, now: Duration, target: &str, update: &StatusUpdate) -> Vec<Event> {
+        let target = self.target(target);
+        let mut events = Vec::new();
+        let mut touched = BTreeSet::new();
+        for vertex in &update.vertexes {
+            let id = self.step_of(target, vertex);
+            self.steps[id].apply(target, vertex);
+            self.steps[id].settle(now);
+            let is_weak = vertex.progress_group.as_ref().is_some_and(|group| group.weak);
+            if !is_weak && *self.steps[id].phase() != Phase::Waiting {
+                self.start(id, &mut events);
+            }
+            touched.insert(id);
+        }
+        for status in &update.statuses {
+            let Some(id) = self.find(target, &status.vertex) else { continue };
+            if let Some(item) = self.steps[id].progress(status) {
+                self.start(id, &mut events);
+                events.push(Event::Progress(id, item));
+            }
+        }
+        for log in &update.logs {
+            let id = self.find(target, &log.vertex).unwrap_or_else(|| self.unknown(&log.vertex));
+            let lines = self.steps[id].log(now, target, log);
+            if !lines.is_empty() {
+                self.start(id, &mut events);
+            }
+            events.extend(lines.into_iter().map(|line| Event::Line(id, line)));
+        }
+        for warning in &update.warnings {
+            let step = self.find(target, &warning.vertex);
+            let warning = read(warning);
+            if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&warning) {
+                if let Some(id) = step {
+                    self.start(id, &mut events);
+                }
+                events.push(Event::Warning(step, self.warnings.len()));
+                self.warnings.push(warning);
+            }
+        }
+        self.close(now, touched, &mut events);
+        events
+    }
+
+    /// Takes that a target's stream has ended, and gives what is new: what it left open was cancelled for it.
+    pub(super) fn end(&mut self, now: Duration, target: &str) -> Vec<Event> {
+        let target = self.target(target);
+        for step in &mut self.steps {
+            step.end(target);
+            step.settle(now);
+        }
+        let mut events = Vec::new();
+        self.close(now, 0..self.steps.len(), &mut events);
+        events
+    }
+
+    /// Gives lines that have not ended and that nothing was added to for a while.
+    pub(super) fn resting(&mut self, now: Duration) -> Vec<Event> {
+        self.partial_lines(now, PARTIAL_LINE_REST)
+    }
+
+    /// Takes that all streams have ended, and gives what is new.
+    pub(super) fn finish(&mut self, now: Duration) -> Vec<Event> {
+        let mut events = self.partial_lines(now, Duration::ZERO);
+        for target in self.targets.clone() {
+            events.extend(self.end(now, &target));
+        }
+        events
+    }
+
+    /// All steps, in the order in which they were first told of.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The step that a vertex belongs to, as a target's stream names it.
+    pub(crate) fn step(&self, target: &str, digest: &str) -> Option<&Step> {
+        let target = self.targets.iter().position(|known| known == target)?;
+        self.find(target, digest).map(|id| &self.steps[id])
+    }
+
+    /// The step that failed first in a target's stream.
+    pub(crate) fn failed(&self, target: &str) -> Option<&Step> {
+        let target = self.targets.iter().position(|known| known == target)?;
+        let failed = self.steps.iter().filter(|step| step.has_failed(target));
+        failed.min_by_key(|step| step.number())
+    }
+
+    /// All warnings, each once.
+    pub(crate) fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    fn target(&mut self, name: &str) -> usize {
+        self.targets.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.targets.push(name.to_owned());
+            self.targets.len() - 1
+        })
+    }
+
+    fn find(&self, target: usize, digest: &str) -> Option<StepId> {
+        let own = self.own.get(&(target, digest.to_owned()));
+        own.or_else(|| self.shared.get(digest)).copied()
+    }
+
+    /// The step of a vertex, made if it is not known, under the vertex's name.
+    fn step_of(&mut self, target: usize, vertex: &Vertex) -> StepId {
+        let given = if vertex.name.is_empty() { &vertex.digest } else { &vertex.name };
+        let name = sanitize::name(given);
+        let next = self.steps.len();
+        let (id, name) = if let Some(group) = &vertex.progress_group {
+            let id = *self.groups.entry(group.id.clone()).or_insert(next);
+            self.shared.insert(vertex.digest.clone(), id);
+            (id, sanitize::name(if group.name.is_empty() { given } else { &group.name }))
+        } else if is_exporter(vertex) {
+            let name = format!("[{}] {name}", sanitize::name(&self.targets[target]));
+            (*self.own.entry((target, vertex.digest.clone())).or_insert(next), name)
+        } else {
+            (*self.shared.entry(vertex.digest.clone()).or_insert(next), name)
+        };
+        match self.steps.get_mut(id) {
+            Some(step) => step.rename(name),
+            None => self.steps.push(Step::new(name)),
+        }
+        id
+    }
+
+    /// A step for a vertex that no stream has told of: its output is not lost.
+    fn unknown(&mut self, digest: &str) -> StepId {
+        self.steps.push(Step::new(sanitize::name(digest)));
+        self.shared.insert(digest.to_owned(), self.steps.len() - 1);
+        self.steps.len() - 1
+    }
+
+    /// Gives a step its number if it has none.
+    fn start(&mut self, id: StepId, events: &mut Vec<Event>) {
+        if self.steps[id].number.is_none() {
+            self.started += 1;
+            self.steps[id].number = Some(self.started);
+            events.push(Event::Started(id));
+        }
+    }
+
+    /// Makes known which steps have ended, with what they left unsaid.
+    fn close(&mut self, now: Duration, steps: impl IntoIterator<Item = StepId>, events: &mut Vec<Event>) {
+        for id in steps {
+            let step = &mut self.steps[id];
+            if step.number.is_some() && step.take_end(now) {
+                let lines = step.take_partial(now, Duration::ZERO);
+                events.extend(lines.into_iter().map(|line| Event::Line(id, line)));
+                events.push(Event::Ended(id));
+            }
+        }
+    }
+
+    fn partial_lines(&mut self, now: Duration, idle: Duration) -> Vec<Event> {
+        let mut events = Vec::new();
+        for id in 0..self.steps.len() {
+            let lines = self.steps[id].take_partial(now, idle);
+            if !lines.is_empty() {
+                self.start(id, &mut events);
+            }
+            events.extend(lines.into_iter().map(|line| Event::Line(id, line)));
+        }
+        events
+    }
+}
+
+/// Exporters say so by their names and have no inputs.
+fn is_exporter(vertex: &Vertex) -> bool {
+    vertex.inputs.is_empty() && vertex.name.starts_with("exporting ")
+}
+
+fn read(warning: &VertexWarning) -> Warning {
+    let place = warning.source_info.as_ref().map(|info| {
+        let file = sanitize::name(&info.filename);
+        match warning.range.first() {
+            Some(range) => format!("{file}:{}", range.start.line),
+            None => file,
+        }
+    });
+    let text = |bytes: &[u8]| sanitize::text(&String::from_utf8_lossy(bytes));
+    Warning {
+        short: sanitize::name(&String::from_utf8_lossy(&warning.short)),
+        detail: warning.detail.iter().map(|paragraph| text(paragraph)).collect(),
+        url: sanitize::name(&warning.url),
+        place,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use buildkit_client::status::{ProgressGroup, VertexLog};
+    use bytes::Bytes;
+    use jiff::Timestamp;
+
+    use super::super::told::{at, cached, ended, failed, item, log, running, update, vertex, waiting};
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    /// The lines that a state gives for an update.
+    fn lines(state: &mut State, target: &str, update: &StatusUpdate) -> Vec<String> {
+        let events = state.apply(NOW, target, update);
+        let lines = events.into_iter().filter_map(|event| match event {
+            Event::Line(_, line) => Some(line.text),
+            _ => None,
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn numbers_stand_in_the_order_of_start() {
+        let mut state = State::default();
+        let announced = [vertex("aa", "a", waiting()), vertex("bb", "b", waiting())];
+        assert_eq!(state.apply(NOW, "app", &update(&announced, &[])), []);
+        let begun = update(&[vertex("bb", "b", running(1))], &[]);
+        assert_eq!(state.apply(NOW, "app", &begun), [Event::Started(1)]);
+        let done = update(&[vertex("aa", "a", cached(2))], &[]);
+        assert_eq!(state.apply(NOW, "app", &done), [Event::Started(0), Event::Ended(0)]);
+        let numbers: Vec<_> = state.steps().iter().map(Step::number).collect();
+        assert_eq!(numbers, [Some(2), Some(1)]);
+    }
+
+    #[test]
+    fn what_products_share_is_one_step_and_exporters_are_not() {
+        let mut state = State::default();
+        let told = update(
+            &[vertex("aa", "build", ended(1, 2)), vertex("ee", "exporting to image", running(2))],
+            &[],
+        );
+        assert_eq!(state.apply(NOW, "api", &told).len(), 3);
+        assert_eq!(state.apply(NOW, "web", &told), [Event::Started(2)]);
+        let names: Vec<_> = state.steps().iter().map(Step::name).collect();
+        assert_eq!(names, ["build", "[api] exporting to image", "[web] exporting to image"]);
+        let failing = update(&[vertex("ee", "exporting to image", failed(2, "denied"))], &[]);
+        assert_eq!(state.apply(NOW, "web", &failing), [Event::Ended(2)]);
+        assert_eq!(*state.step("api", "ee").unwrap().phase(), Phase::Running);
+        assert_eq!(state.failed("web").unwrap().name(), "[web] exporting to image");
+        assert!(state.failed("api").is_none());
+        assert!(state.step("no", "ee").is_none());
+    }
+
+    #[test]
+    fn a_product_that_ends_leaves_what_others_run() {
+        let mut state = State::default();
+        let begun = update(&[vertex("aa", "build", running(1))], &[]);
+        state.apply(NOW, "api", &begun);
+        state.apply(NOW, "web", &begun);
+        assert_eq!(state.end(NOW, "api"), []);
+        assert_eq!(*state.step("web", "aa").unwrap().phase(), Phase::Running);
+        assert_eq!(state.finish(NOW), [Event::Ended(0)]);
+        assert_eq!(*state.step("web", "aa").unwrap().phase(), Phase::Cancelled);
+        assert_eq!(state.finish(NOW), []);
+    }
+
+    #[test]
+    fn shared_output_is_told_once_and_to_its_end() {
+        let mut state = State::default();
+        let begun = [vertex("aa", "build", running(1))];
+        let both = [log("aa", 2, b"one\n"), log("aa", 3, b"two\n")];
+        assert_eq!(lines(&mut state, "api", &update(&begun, &both[..1])), ["one"]);
+        // The second stream begins with what the first has said, and goes ahead of it.
+        assert_eq!(lines(&mut state, "web", &update(&begun, &both)), ["two"]);
+        assert_eq!(lines(&mut state, "api", &update(&[], &both[1..])), [""; 0]);
+        state.end(NOW, "web");
+        assert_eq!(lines(&mut state, "api", &update(&[], &[log("aa", 4, b"three\n")])), ["three"]);
+        // One stream may say as much as it wants in one instant, or in the past.
+        assert_eq!(
+            lines(&mut state, "api", &update(&[], &[log("aa", 4, b"4\n"), log("aa", 1, b"5\n")])),
+            ["4", "5"]
+        );
+    }
+
+    #[test]
+    fn output_ends_before_its_step() {
+        let mut state = State::default();
+        let told = update(&[vertex("aa", "build", ended(1, 5))], &[log("aa", 3, b"no newline")]);
+        let line = Line { at: Duration::from_secs(2), text: "no newline".to_owned() };
+        assert_eq!(
+            state.apply(NOW, "app", &told),
+            [Event::Started(0), Event::Line(0, line), Event::Ended(0)]
+        );
+    }
+
+    #[test]
+    fn a_question_is_shown() {
+        let mut state = State::default();
+        state.apply(NOW, "app", &update(&[vertex("aa", "a", running(1))], &[log("aa", 1, b"Continue? ")]));
+        assert_eq!(state.step("app", "aa").unwrap().tail(), ["Continue? "]);
+        assert_eq!(state.resting(NOW), []);
+        assert_eq!(state.resting(NOW + PARTIAL_LINE_REST).len(), 1);
+        assert_eq!(state.finish(NOW).len(), 1);
+    }
+
+    #[test]
+    fn a_group_is_one_step_and_hides_while_it_is_weak() {
+        let group = |weak| Some(ProgressGroup { id: "g".to_owned(), name: "install".to_owned(), weak });
+        let weak = Vertex { progress_group: group(true), ..vertex("aa", "a", running(1)) };
+        let strong = Vertex { progress_group: group(false), ..vertex("bb", "b", ended(2, 4)) };
+        let mut state = State::default();
+        assert_eq!(state.apply(NOW, "app", &update(&[weak], &[])), []);
+        assert_eq!(state.apply(NOW, "app", &update(&[strong], &[])), [Event::Started(0)]);
+        assert_eq!((state.steps().len(), state.steps()[0].name()), (1, "install"));
+        assert_eq!(*state.steps()[0].phase(), Phase::Running);
+        let done = Vertex { progress_group: group(true), ..vertex("aa", "a", ended(1, 3)) };
+        assert_eq!(state.apply(NOW, "app", &update(&[done], &[])), [Event::Ended(0)]);
+        assert_eq!(state.steps()[0].elapsed(NOW), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn an_end_is_made_known_once() {
+        let mut state = State::default();
+        let told = |vertex| update(&[vertex], &[]);
+        state.apply(NOW, "api", &told(vertex("aa", "a", ended(1, 3))));
+        assert_eq!(state.apply(NOW, "api", &told(vertex("aa", "a", ended(1, 3)))), []);
+        assert_eq!(state.apply(NOW, "web", &told(vertex("aa", "a", running(5)))), []);
+        assert_eq!(state.apply(NOW, "web", &told(vertex("aa", "a", cached(5)))), []);
+        assert_eq!(*state.steps()[0].phase(), Phase::Done);
+    }
+
+    #[test]
+    fn warnings_are_known_once() {
+        let warning = VertexWarning {
+            vertex: "aa".to_owned(),
+            short: Bytes::from_static(b"old"),
+            ..Default::default()
+        };
+        let told = StatusUpdate { warnings: vec![warning], ..StatusUpdate::default() };
+        let mut state = State::default();
+        assert_eq!(state.apply(NOW, "api", &told), [Event::Warning(None, 0)]);
+        assert_eq!(state.apply(NOW, "web", &told), []);
+        assert_eq!(state.warnings()[0].short, "old");
+    }
+
+    #[test]
+    fn memory_is_bounded_by_the_steps() {
+        let mut state = State::default();
+        state.apply(NOW, "app", &update(&[vertex("aa", "a", running(1))], &[]));
+        let data = Bytes::from(vec![b'x'; 1 << 20]);
+        let endless = VertexLog { data, ..log("aa", 1, b"") };
+        let endless = update(&[], &[endless]);
+        for _ in 0..8 {
+            state.apply(NOW, "app", &endless);
+        }
+        let kept: usize = state.steps()[0].tail().iter().map(String::len).sum();
+        assert!(kept < 64 * 1024, "{kept}");
+        for index in 0..5000 {
+            let statuses = vec![item("aa", &format!("layer {index}"), 1, 0, 1)];
+            state.apply(NOW, "app", &StatusUpdate { statuses, ..StatusUpdate::default() });
+        }
+        assert_eq!(state.steps()[0].items().len(), 1000);
+    }
+
+    #[test]
+    fn no_stream_makes_it_panic() {
+        let times = [None, Some(Timestamp::MIN), Some(at(0)), Some(at(5)), Some(Timestamp::MAX)];
+        let names = ["", "a", "\u{9b}2J\n", "exporting to image"];
+        let mut state = State::default();
+        for (index, started) in times.iter().enumerate() {
+            for (turn, completed) in times.iter().rev().enumerate() {
+                let told = Vertex {
+                    digest: names[turn % 4].to_owned(),
+                    name: names[index % 4].to_owned(),
+                    inputs: vec!["unknown".to_owned(); index % 2],
+                    started: *started,
+                    completed: *completed,
+                    cached: turn % 2 == 0,
+                    error: names[(index + turn) % 4].to_owned(),
+                    progress_group: (index % 3 == 0).then(ProgressGroup::default),
+                };
+                let mut told = update(&[told.clone(), told], &[]);
+                for digest in ["", "a", "never seen", names[turn % 4]] {
+                    let output = Bytes::from_static(b"\xff\x1b[2J\r\n\xe2\x82");
+                    told.logs.push(VertexLog {
+                        stream: -7,
+                        data: output,
+                        timestamp: *completed,
+                        vertex: digest.to_owned(),
+                    });
+                    told.statuses.push(item(digest, "", index as i64, i64::MIN, i64::MAX));
+                }
+                state.apply(NOW * (10 - index as u32), names[turn % 4], &told);
+            }
+        }
+        state.finish(Duration::ZERO);
+        for step in state.steps() {
+            step.elapsed(Duration::MAX);
+            assert!(!step.name().chars().any(char::is_control));
+            assert!(!step.tail().join("").contains('\x1b'));
+        }
+    }
+}
