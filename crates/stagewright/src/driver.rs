@@ -5,18 +5,20 @@
 //! it, once for all targets; [`drive`] builds one of them.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use buildkit_client::fsutil::ignore::{self, IgnoreError};
 use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult, Ref, SolveOptions, metadata};
-use buildkit_llb::{Graph, LocalIdentity, LocalSource, Metadata, OpError, Output, Platform, caps};
+use buildkit_llb::{Graph, ImageRef, ImageRefError, LocalIdentity, LocalSource, Metadata, OpError, Output, Platform, caps};
 use futures_util::future::{try_join, try_join3, try_join_all};
 use stagewright_plan::check::Checked;
 use stagewright_plan::config::ImageConfig;
 use stagewright_plan::lower::{
     self, Context, ImageRequest, Lowered, LoweredTarget, ResolvedImage, World, contexts, images,
 };
-use stagewright_plan::Problem;
+use stagewright_plan::plan::{Action, Origin};
+use stagewright_plan::{Plan, Problem, Site};
 
 /// The file that says what of a context is not sent.
 const IGNORE_FILE: &str = ".dockerignore";
@@ -54,6 +56,8 @@ pub enum DriveError {
     Image {
         /// Its full name.
         name: String,
+        /// Where it is named first.
+        at: Option<Site>,
         /// What the daemon or the registry tells.
         source: GatewayError,
     },
@@ -111,7 +115,7 @@ pub(crate) async fn lower<C: Channel>(
 ) -> Result<Lowered, DriveError> {
     let Invocation { plan, targets, platform, build_platform, .. } = invocation;
     let requests = images(plan, targets, platform, build_platform);
-    let configs = try_join_all(requests.into_iter().map(|request| resolve(gateway, request)));
+    let configs = try_join_all(requests.into_iter().map(|request| resolve(gateway, plan.plan(), request)));
     let contexts = contexts(plan, targets).into_iter().map(|request| context(gateway, invocation, request.name));
     let known = async { gateway.ping().await.map_err(DriveError::Ping) };
     let (known, configs, contexts) = try_join3(known, configs, try_join_all(contexts)).await?;
@@ -164,6 +168,16 @@ impl DriveError {
             Self::ImageConfig { .. } | Self::IgnoreText { .. } | Self::Plan(_) | Self::Op(_) => None,
         }
     }
+
+    /// What is wrong with the program, if it is about a place in it.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        match self {
+            Self::Plan(problem) => Some(problem.as_ref().clone()),
+            Self::Image { at: Some(at), .. } => Some(Problem::new(self.to_string()).at(at).label("named here")),
+            _ => None,
+        }
+    }
 }
 
 /// What the daemon is told. Its own errors go back as they came.
@@ -179,6 +193,7 @@ impl From<&DriveError> for GatewayError {
 
 async fn resolve<C: Channel>(
     gateway: &Gateway<C>,
+    plan: &Plan,
     request: ImageRequest,
 ) -> Result<(ImageRequest, ResolvedImage), DriveError> {
     let name = request.reference.to_string();
@@ -188,18 +203,33 @@ async fn resolve<C: Channel>(
         log_name: format!("load config of {}", request.reference.familiar()),
         ..Default::default()
     };
-    let failed = |source| DriveError::Image { name: name.clone(), source };
+    let failed = |source| DriveError::Image { name: name.clone(), at: place(plan, &request), source };
     let answer = gateway.resolve_image_config(&asked).await.map_err(failed)?;
     let unreadable = |source| DriveError::ImageConfig { name: name.clone(), source: Arc::new(source) };
     let config = ImageConfig::from_json(&answer.config).map_err(unreadable)?;
     // A source policy may have put another image in its place.
     let found = if answer.reference.is_empty() { &name } else { &answer.reference };
-    let foreign = |error: buildkit_llb::ImageRefError| failed(GatewayError::new(error.to_string()));
-    let mut reference: buildkit_llb::ImageRef = found.parse().map_err(foreign)?;
+    let foreign = |error: ImageRefError| failed(GatewayError::new(error.to_string()));
+    let mut reference: ImageRef = found.parse().map_err(foreign)?;
     if !answer.digest.is_empty() {
         reference = reference.with_digest(&answer.digest).map_err(foreign)?;
     }
     Ok((request, ResolvedImage { reference, config }))
+}
+
+/// Where an image is named first.
+fn place(plan: &Plan, request: &ImageRequest) -> Option<Site> {
+    let is_it = |origin: &Origin| match origin {
+        Origin::Image(image) => image.name.parse().is_ok_and(|name: ImageRef| name == request.reference),
+        _ => false,
+    };
+    plan.stages.iter().find_map(|stage| {
+        let steps = stage.steps.iter().filter_map(|step| match &step.action {
+            Action::Copy(copy) => Some((&copy.from, &step.at)),
+            _ => None,
+        });
+        iter::once((&stage.from, &stage.at)).chain(steps).find(|(origin, _)| is_it(origin)).map(|(_, at)| at.clone())
+    })
 }
 
 /// A context, with what its `.dockerignore` leaves out.

@@ -10,7 +10,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use stagewright_plan::{Plan, Problem, Site};
+#[cfg(feature = "cli")]
+use stagewright_plan::Problem;
+use stagewright_plan::{Plan, Site};
 
 /// Larger files are left out: their text would travel with every build.
 const MAX_BYTES: u64 = 1 << 20;
@@ -27,6 +29,7 @@ pub(crate) fn sites(plan: &Plan) -> impl Iterator<Item = &Site> {
 }
 
 /// Every place that a problem mentions.
+#[cfg(feature = "cli")]
 pub(crate) fn sites_of_problem(problem: &Problem) -> impl Iterator<Item = &Site> {
     problem.at.iter().chain(&problem.via).chain(problem.related.iter().map(|(site, _)| site))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +12,7 @@ use buildkit_llb::{LocalIdentity, OpError, Platform};
 use futures_util::Stream;
 use futures_util::future::join_all;
 use stagewright_plan::Plan;
-use stagewright_plan::check::{Checked, check};
+use stagewright_plan::check::check;
 use stagewright_plan::lower::{Lowered, LoweredTarget};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};

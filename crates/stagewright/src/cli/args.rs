@@ -1,0 +1,197 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use stagewright_plan::{Parameter, Parameters};
+
+use crate::builder::Output;
+use crate::progress::Mode;
+
+/// Builds container images that this program describes.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = false, disable_version_flag = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build images and run tests on a BuildKit daemon
+    Build(BuildArgs),
+    /// Write the definition (LLB) of one target to the standard output, for `buildctl build`
+    Print(PrintArgs),
+    /// Write the plan as JSON
+    Plan(PlanArgs),
+    /// List what can be built
+    Targets(PlanArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    #[command(flatten)]
+    pub(super) what: What,
+    /// Name the image; with several targets, say which one is meant: `-t api=registry.example/api:1`
+    #[arg(short, long = "tag", value_name = "[TARGET=]NAME")]
+    pub(super) tags: Vec<String>,
+    /// Where images go, beside their tags: a directory, or `type=image|registry|oci|docker|tar|local,dest=PATH`;
+    /// with several targets, write `{target}` in the path
+    #[arg(short, long = "output", value_name = "OUTPUT")]
+    pub(super) outputs: Vec<Output>,
+    /// Push images to the registries that their tags name
+    #[arg(long)]
+    pub(super) push: bool,
+    /// Give a secret: `id=NAME,src=FILE` or `id=NAME,env=VARIABLE`
+    #[arg(long = "secret", value_name = "SECRET")]
+    pub(super) secrets: Vec<String>,
+    /// How progress is shown, on the standard error
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) progress: Mode,
+    /// Write what the daemon tells of each target, such as digests, to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) metadata_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PrintArgs {
+    #[command(flatten)]
+    pub(super) what: What,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) parameters: ParameterArgs,
+}
+
+/// What is built, of what, and where.
+#[derive(Debug, Args)]
+pub(super) struct What {
+    /// Directory of the build context
+    #[arg(default_value = ".")]
+    pub(super) context: PathBuf,
+    /// Build this target instead of all products; may be given several times
+    #[arg(long = "target", value_name = "NAME", value_delimiter = ',')]
+    pub(super) targets: Vec<String>,
+    #[command(flatten)]
+    pub(super) parameters: ParameterArgs,
+    /// Give a further context that the program reads by name
+    #[arg(long = "context", value_name = "NAME=DIRECTORY")]
+    pub(super) contexts: Vec<String>,
+    /// Run every step, cached or not
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    /// Address of the daemon: `unix:///path/to/socket` or `tcp://host:port` [default: $BUILDKIT_HOST]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) builder: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ParameterArgs {
+    /// Set a parameter of the program; without a value, to that of the environment variable of its name
+    #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
+    pub(super) build_args: Vec<String>,
+}
+
+/// Reads the command line. The help lists the program's parameters.
+pub(super) fn parse(parameters: &Parameters) -> Result<Cli, clap::Error> {
+    let list = parameter_list(parameters);
+    let command = ["build", "print", "plan", "targets"].into_iter().fold(Cli::command(), |command, name| {
+        command.mut_subcommand(name, |subcommand| subcommand.after_help(list.clone()))
+    });
+    Cli::from_arg_matches(&command.try_get_matches()?)
+}
+
+/// The parameters with their documentation, values and defaults.
+fn parameter_list(parameters: &Parameters) -> String {
+    let rows: Vec<(&str, String)> =
+        parameters.iter().map(|parameter| (parameter.name.as_str(), about(parameter))).collect();
+    if rows.is_empty() {
+        return "This program has no parameters.".to_owned();
+    }
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let mut text = "Parameters (--build-arg NAME=VALUE):".to_owned();
+    for (name, about) in rows {
+        text.push_str(&format!("\n  {name:width$}  {about}"));
+    }
+    text
+}
+
+fn about(parameter: &Parameter) -> String {
+    let description = parameter.description.as_deref().unwrap_or_default();
+    let mut words: Vec<String> = vec![description.split_whitespace().collect::<Vec<_>>().join(" ")];
+    if !parameter.values.is_empty() {
+        words.push(format!("[values: {}]", parameter.values.join(", ")));
+    }
+    match &parameter.default {
+        Some(serde_json::Value::String(text)) if text.is_empty() => {}
+        Some(serde_json::Value::String(text)) => words.push(format!("[default: {text}]")),
+        Some(serde_json::Value::Null) => {}
+        Some(value) => words.push(format!("[default: {value}]")),
+        None if parameter.required => words.push("[required]".to_owned()),
+        None => {}
+    }
+    words.retain(|word| !word.is_empty());
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Flavour {
+        Plain,
+        Salted,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(default)]
+    struct Params {
+        /// Major version
+        /// of Node.
+        node: String,
+        flavour: Flavour,
+        jobs: Option<u32>,
+    }
+
+    impl Default for Params {
+        fn default() -> Self {
+            Self { node: "18".to_owned(), flavour: Flavour::Salted, jobs: None }
+        }
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    struct Needed {
+        /// Who is greeted.
+        #[allow(dead_code, reason = "only its schema is of interest")]
+        name: String,
+    }
+
+    #[test]
+    fn the_words_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn parameters_are_listed_with_all_that_is_known_of_them() {
+        let check = |parameters: Result<Parameters, _>, expected: &str| {
+            assert_eq!(parameter_list(&parameters.unwrap()), expected);
+        };
+        check(
+            Parameters::of::<Params>(),
+            "Parameters (--build-arg NAME=VALUE):\n  flavour  [values: plain, salted] [default: salted]\n  \
+             jobs     \n  node     Major version of Node. [default: 18]",
+        );
+        check(
+            Parameters::of::<Needed>(),
+            "Parameters (--build-arg NAME=VALUE):\n  name  Who is greeted. [required]",
+        );
+        check(Parameters::of::<()>(), "This program has no parameters.");
+    }
+}

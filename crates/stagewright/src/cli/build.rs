@@ -1,0 +1,205 @@
+//! `build`: build targets, and show how it goes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{self, ExitCode};
+use std::time::{Duration, Instant};
+
+use buildkit_client::CancellationToken;
+use buildkit_gateway::GatewayError;
+use stagewright_plan::Problems;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::args::BuildArgs;
+use super::error::{CliError, FAILED, INTERRUPTED, problems};
+use super::{Program, inputs, runtime, tell, terminal, write_out};
+use crate::builder::{Event, Failure, Product, Report, Running};
+use crate::diagnostics;
+use crate::driver::DriveError;
+use crate::progress::{Display, Mode, Options};
+
+/// How long a build that was interrupted may take to end in good order.
+const INTERRUPT_LIMIT: Duration = Duration::from_millis(2800);
+/// How often the display sees that time goes by.
+const TICK: Duration = Duration::from_millis(100);
+
+pub(super) fn run(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliError> {
+    let runtime = runtime()?;
+    let code = runtime.block_on(build(program, args));
+    // A thread that reads a file of the context is not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliError> {
+    let interrupted = CancellationToken::new();
+    let signals = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    tokio::spawn(interrupt(signals, interrupted.clone()));
+
+    let running = tokio::select! {
+        running = start(program, args) => running?,
+        () = interrupted.cancelled() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    let (report, display) = follow(running, args.progress, &interrupted).await;
+    if let Some(path) = &args.metadata_file {
+        write_metadata(path, &report)?;
+    }
+    write_out(summary(&report).as_bytes())?;
+    if interrupted.is_cancelled() {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if !report.is_success() {
+        tell(&failures(&report, &display));
+        return Ok(ExitCode::from(FAILED));
+    }
+    tell(&hints(&report));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliError> {
+    let mut options = args.what.options()?;
+    for tag in &args.tags {
+        options = options.tag(tag);
+    }
+    for output in &args.outputs {
+        options = options.output(output.clone());
+    }
+    for given in &args.secrets {
+        let (id, secret) = inputs::secret(given)?;
+        options = options.secret(id, secret);
+    }
+    if args.push {
+        options = options.push();
+    }
+    let (builder, plan) = program.meet(&args.what).await?;
+    Ok(builder.build_plan(plan, &options).await?)
+}
+
+/// Cancels on the first interrupt and ends the process soon after; ends it at once on the second.
+///
+/// On a task of its own: the build may be stuck in a terminal that takes nothing more.
+async fn interrupt(mut signals: Signal, interrupted: CancellationToken) {
+    signals.recv().await;
+    interrupted.cancel();
+    tokio::select! {
+        _ = signals.recv() => {}
+        () = sleep(INTERRUPT_LIMIT) => {}
+    }
+    process::exit(i32::from(INTERRUPTED));
+}
+
+/// Shows the build until it ends.
+async fn follow(mut running: Running, mode: Mode, interrupted: &CancellationToken) -> (Report, Display<io::Stderr>) {
+    let terminal = terminal::screen();
+    let options = Options { mode, terminal, colours: terminal::colours() };
+    let mut display = Display::new(options, io::stderr());
+    let begin = Instant::now();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut cancelled = false;
+    loop {
+        // The display's writer fails once, and then is silent: the build goes on without it.
+        let _ = tokio::select! {
+            biased;
+            () = interrupted.cancelled(), if !cancelled => {
+                cancelled = true;
+                running.cancel();
+                Ok(())
+            }
+            event = running.next() => match event {
+                None => break,
+                Some(Event::Status { target, update }) => display.update(begin.elapsed(), &target, &update),
+                Some(Event::Ended(report)) => display.ended(begin.elapsed(), &report.target),
+                Some(Event::ContextSkipped { context, path }) => {
+                    tell(&format!("note: {path} of context `{context}` is left out: it cannot be sent\n"));
+                    Ok(())
+                }
+                Some(Event::Lowered { .. } | Event::ContextSent { .. }) => Ok(()),
+            },
+            _ = ticks.tick() => {
+                if let Some(screen) = terminal.and_then(|_| terminal::screen()) {
+                    display.resize(screen);
+                }
+                display.tick(begin.elapsed())
+            }
+        };
+    }
+    let _ = display.finish(begin.elapsed());
+    (running.finish().await, display)
+}
+
+/// A line for each target that was built: its name, the image's digest, and where it went.
+fn summary(report: &Report) -> String {
+    let mut text = String::new();
+    for target in &report.targets {
+        if let Ok(product) = &target.outcome {
+            let what = match (&product.digest, target.role.is_image()) {
+                (Some(digest), _) => digest,
+                (None, true) => "built",
+                (None, false) => "passed",
+            };
+            let files = product.files.iter().map(|file| file.display().to_string());
+            let places: String = product.names.iter().cloned().chain(files).map(|place| format!(" {place}")).collect();
+            text.push_str(&format!("{} {what}{places}\n", target.target));
+        }
+    }
+    text
+}
+
+/// What a person may not expect of a build that went well.
+fn hints(report: &Report) -> String {
+    let went_nowhere = |product: &Product| product.digest.is_none() && product.files.is_empty();
+    let mut kept = report.targets.iter().filter(|target| target.role.is_image());
+    if kept.any(|target| target.outcome.as_ref().is_ok_and(went_nowhere)) {
+        return "note: images without a tag or an output stay in the daemon's cache: see --tag, --push and --output\n"
+            .to_owned();
+    }
+    String::new()
+}
+
+/// Every failure once, with the step, its output and the lines of the program.
+fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
+    let style = terminal::style();
+    let mut text = String::new();
+    let mut of_daemon: Vec<(&str, &GatewayError)> = Vec::new();
+    for (target, failure) in report.failures() {
+        match failure.drive() {
+            Some(error) if error.problem().is_some() => {
+                let told = error.problem().map(|problem| problems(&Problems::from(problem))).unwrap_or_default();
+                // One problem of the program fails every target alike.
+                if !text.contains(&told) {
+                    text.push_str(&told);
+                }
+            }
+            _ => match failure.daemon() {
+                Some(error) if names_itself(failure) => of_daemon.push((target, error)),
+                _ => text.push_str(&format!("error: `{target}` failed: {failure}\n")),
+            },
+        }
+    }
+    let of_daemon: Vec<_> =
+        of_daemon.into_iter().map(|(target, error)| diagnostics::Failure { target, error }).collect();
+    if !of_daemon.is_empty() {
+        text.push_str(&diagnostics::failures(&of_daemon, display.state(), style));
+    }
+    text
+}
+
+/// Whether the daemon's error says all: the others stand for a question that it was asked.
+fn names_itself(failure: &Failure) -> bool {
+    !matches!(failure.drive(), Some(DriveError::Ping(_) | DriveError::Ignore { .. }))
+}
+
+fn write_metadata(path: &Path, report: &Report) -> Result<(), CliError> {
+    let metadata: BTreeMap<&str, &BTreeMap<String, String>> = report
+        .targets
+        .iter()
+        .filter_map(|target| Some((target.target.as_str(), &target.outcome.as_ref().ok()?.metadata)))
+        .collect();
+    let failed = |source| CliError::Metadata { path: path.to_owned(), source };
+    let text = serde_json::to_string_pretty(&metadata).map_err(|error| failed(error.into()))?;
+    fs::write(path, text + "\n").map_err(failed)
+}

@@ -1,0 +1,98 @@
+//! Why a command stops, as people read it.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use stagewright_plan::Problems;
+
+use super::inputs::InputError;
+use super::{tell, terminal};
+use crate::builder::{BuilderError, DefinitionError, StartError};
+use crate::diagnostics;
+use crate::driver::DriveError;
+use crate::sources;
+
+/// The exit code of a failed build.
+pub(super) const FAILED: u8 = 1;
+/// The exit code of a wrong command line or program.
+pub(super) const USAGE: u8 = 2;
+/// The exit code of a build that was interrupted: 128 and the number of the signal.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// Why a command stops.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The program or its parameters are wrong.
+    #[error(transparent)]
+    Problems(#[from] Problems),
+    /// An argument does not read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// No daemon.
+    #[error(transparent)]
+    Builder(#[from] BuilderError),
+    /// The build does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// There is no definition to print.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// Bytes for a person.
+    #[error("a definition is not text: pipe it into a file, or into `buildctl build`")]
+    Terminal,
+    /// The standard output does not take what was asked for.
+    #[error("cannot write to the standard output: {0}")]
+    Write(io::Error),
+    /// The file for metadata cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system gives no threads or signals.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+}
+
+impl CliError {
+    /// Tells it, and gives the exit code.
+    pub(super) fn report(self) -> ExitCode {
+        match self.problems() {
+            Some(found) => tell(&problems(&found)),
+            None => tell(&format!("error: {self}\n")),
+        }
+        ExitCode::from(self.code())
+    }
+
+    /// What is wrong with the program, if that is it.
+    fn problems(&self) -> Option<Problems> {
+        match self {
+            Self::Problems(problems)
+            | Self::Start(StartError::Plan(problems))
+            | Self::Definition(DefinitionError::Start(StartError::Plan(problems))) => Some(problems.clone()),
+            Self::Definition(DefinitionError::Failed(failure)) => failure.drive().and_then(DriveError::problem).map(Problems::from),
+            _ => None,
+        }
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Builder(_)
+            | Self::Start(StartError::Session(_))
+            | Self::Definition(DefinitionError::Failed(_))
+            | Self::Write(_)
+            | Self::Metadata { .. }
+            | Self::Runtime(_) => FAILED,
+            Self::Problems(_) | Self::Input(_) | Self::Start(_) | Self::Definition(_) | Self::Terminal => USAGE,
+        }
+    }
+}
+
+/// Problems with the lines that they are about.
+pub(super) fn problems(problems: &Problems) -> String {
+    let texts = sources::read(problems.iter().flat_map(sources::sites_of_problem));
+    diagnostics::problems(problems, &|file| texts.get(file).cloned(), terminal::style())
+}

@@ -1,0 +1,121 @@
+//! The command line of a build program: one command, one file.
+//!
+//! Here alone is printed. What was asked for goes to the standard output, everything else to the standard error.
+
+mod args;
+mod build;
+mod error;
+mod inputs;
+mod plan;
+mod print;
+mod targets;
+mod terminal;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use buildkit_llb::Platform;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use stagewright_plan::{Build, Outcome, Parameters, Plan, Problems, describe};
+use tokio::runtime::Runtime;
+
+use crate::builder::{BuildOptions, Builder};
+use crate::host_platform;
+use args::{Command, ParameterArgs, What};
+use error::{CliError, USAGE};
+
+/// A build program as a command line: `build`, `print`, `plan` and `targets`.
+///
+/// Exits with 0 if all went well, 1 if a build failed, 2 if the command line or the program is wrong, and 130 if the
+/// build was interrupted.
+pub fn main<P, O>(build: impl Fn(&Build, P) -> O) -> ExitCode
+where
+    P: DeserializeOwned + JsonSchema,
+    O: Outcome,
+{
+    let describe = |parameters: &[(String, String)], platform: &Platform| {
+        describe(&build, parameters, platform, platform)
+    };
+    run(&Program { describe: &describe, parameters: Parameters::of::<P>() })
+}
+
+/// The program whose command line this is.
+struct Program<'a> {
+    describe: &'a dyn Fn(&[(String, String)], &Platform) -> Result<Plan, Problems>,
+    parameters: Result<Parameters, Problems>,
+}
+
+impl Program<'_> {
+    /// What the program describes, for a platform.
+    fn plan(&self, arguments: &ParameterArgs, platform: &Platform) -> Result<Plan, CliError> {
+        Ok((self.describe)(&inputs::parameters(&arguments.build_args)?, platform)?)
+    }
+
+    /// A connection, and what the program describes for the daemon behind it.
+    ///
+    /// Whether the program is right is seen first: that needs no daemon.
+    async fn meet(&self, what: &What) -> Result<(Builder, Plan), CliError> {
+        let host = host_platform();
+        let plan = self.plan(&what.parameters, &host)?;
+        let builder = match &what.builder {
+            Some(address) => Builder::at(address).await?,
+            None => Builder::connect().await?,
+        };
+        let platform = builder.platform();
+        let asked_again = plan.platform.is_some() && platform != host;
+        let plan = if asked_again { self.plan(&what.parameters, &platform)? } else { plan };
+        Ok((builder, plan))
+    }
+}
+
+impl What {
+    fn options(&self) -> Result<BuildOptions, CliError> {
+        let options = BuildOptions::new(&self.context);
+        let options = self.targets.iter().fold(options, |options, target| options.target(target));
+        let contexts = inputs::contexts(&self.contexts)?.into_iter();
+        let options = contexts.fold(options, |options, (name, path)| options.context_named(name, path));
+        Ok(if self.no_cache { options.no_cache() } else { options })
+    }
+}
+
+fn run(program: &Program<'_>) -> ExitCode {
+    let parameters = match &program.parameters {
+        Ok(parameters) => parameters,
+        Err(problems) => return CliError::from(problems.clone()).report(),
+    };
+    let cli = match args::parse(parameters) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help is no error, and whoever closed the pipe has read enough of it.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match &cli.command {
+        Command::Build(args) => build::run(program, args),
+        Command::Print(args) => print::run(program, args),
+        Command::Plan(args) => plan::run(program, args),
+        Command::Targets(args) => targets::run(program, args),
+    };
+    done.unwrap_or_else(|error| error.report())
+}
+
+/// Where commands that talk to a daemon run.
+fn runtime() -> Result<Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)
+}
+
+/// Writes what was asked for. A reader that has had enough is no error.
+fn write_out(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Tells something that was not asked for. There is nobody to tell if that fails.
+fn tell(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
