@@ -107,7 +107,9 @@ fn moby(pattern: &str) -> Rule {
                 out.push_str("[^/]");
                 rule = regex();
             }
-            '.' | '+' | '(' | ')' | '|' | '{' | '}' | '$' => {
+            // moby means to escape |, { and } too, but its table has no room for them: outside of exact
+            // patterns they are Go's operators.
+            '.' | '+' | '(' | ')' | '$' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -136,6 +138,8 @@ fn moby(pattern: &str) -> Rule {
 fn rewrite(expression: &str) -> Result<String, &'static str> {
     let mut chars = expression.chars().peekable();
     let mut out = String::new();
+    // Whether there is something before that can be repeated, and is not yet.
+    let mut repeatable = false;
     while let Some(c) = chars.next() {
         match c {
             '[' => class(&mut chars, &mut out)?,
@@ -148,10 +152,40 @@ fn rewrite(expression: &str) -> Result<String, &'static str> {
                 }
                 Escape::Position(position) => out.push_str(position),
             },
+            '{' => match count(&mut chars)? {
+                Some(_) if !repeatable => return Err("{ } stands behind nothing that it could repeat"),
+                Some(count) => {
+                    out.push_str(&count);
+                    repeatable = false;
+                    continue;
+                }
+                None => literal('{', &mut out),
+            },
+            '}' => literal('}', &mut out),
             _ => out.push(c),
         }
+        repeatable = !matches!(c, '|' | '(' | '*' | '?');
     }
     Ok(out)
+}
+
+/// A count of repetitions behind its `{`, if that is what follows; taken from `chars` then.
+fn count(chars: &mut Peekable<Chars<'_>>) -> Result<Option<String>, &'static str> {
+    let rest: String = chars.clone().take_while(|c| *c != '}').collect();
+    let (low, high) = rest.split_once(',').unwrap_or((&rest, &rest));
+    let number =
+        |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let is_count = !low.is_empty() && number(low) && number(high);
+    if !is_count || chars.clone().nth(rest.len()) != Some('}') {
+        return Ok(None);
+    }
+    let bounds = [low, high].map(|text| if text.is_empty() { Ok(1000) } else { text.parse::<u32>() });
+    match bounds {
+        [Ok(low), Ok(high)] if low <= high && high <= 1000 => {}
+        _ => return Err("{ } counts to at most 1000, upwards"),
+    }
+    chars.nth(rest.len());
+    Ok(Some(format!("{{{rest}}}")))
 }
 
 /// What a `\` and the letter behind it stand for.
@@ -300,10 +334,16 @@ mod tests {
             ("[\\d]", "[[0-9]]"),
             ("x\\dy", "x[0-9]y"),
             ("\\<", "\\x{3c}"),
+            ("a{2,3}b", "a{2,3}b"),
+            ("a{02}", "a\\x{7b}02\\x{7d}"),
+            ("{a,b}", "\\x{7b}a,b\\x{7d}"),
         ] {
             assert_eq!(rewrite(expression).unwrap(), expected, "{expression}");
         }
         assert!(rewrite("[[:nope:]]").is_err());
         assert!(rewrite("[z-a]").is_err());
+        for expression in ["a{2}{3}", "[^/]*{2}", "a|{2}", "a{1001}", "a{3,2}"] {
+            assert!(rewrite(expression).is_err(), "{expression}");
+        }
     }
 }

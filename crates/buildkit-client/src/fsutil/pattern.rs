@@ -182,13 +182,16 @@ impl Pattern {
     fn could_match_inside(&self, directory: &[u8]) -> bool {
         let text =
             self.text.strip_suffix(b"/**").or_else(|| self.text.strip_suffix(b"/*")).unwrap_or(&self.text);
-        match text.iter().position(|b| b"*?[]^\\".contains(b)) {
-            None => path::is_below(text, directory),
-            Some(wildcard) => {
-                let literal = path::split(&text[..wildcard]).0;
-                path::is_below(literal, directory) || path::is_below(directory, literal)
-            }
+        if !text.iter().any(|b| b"*?[]^\\".contains(b)) {
+            return path::is_below(text, directory);
         }
+        // Beside a wildcard, `|` lets a match begin anywhere, and `{` takes back what stands before it.
+        if text.contains(&b'|') {
+            return true;
+        }
+        let literal = text.split(|b| b"*?[]^\\{".contains(b)).next().unwrap_or_default();
+        let literal = path::split(literal).0;
+        path::is_below(literal, directory) || path::is_below(directory, literal)
     }
 }
 
@@ -308,6 +311,12 @@ mod tests {
             // Wildcards are rewritten inside classes too.
             ("[*]", "//]", true),
             ("[*]", "*", false),
+            // Without a wildcard all characters are themselves; beside one, these are operators.
+            ("a{2}", "a{2}", true),
+            ("a{2}?", "aab", true),
+            ("{a,b}?", "{a,b}c", true),
+            ("a|b", "a|b", true),
+            ("a|b?", "a/x", true),
         ] {
             check(&[pattern], path, expected);
         }
@@ -394,6 +403,9 @@ mod tests {
             ("a/*/c", "a/b", true),
             ("**/c", "x/y", true),
             ("*/c", "x", true),
+            ("a/b|c*", "x", true),
+            ("a/b{0}c/*d", "a", true),
+            ("a/b{0}c/*d", "x", false),
         ] {
             assert_eq!(
                 matcher(&[pattern]).could_match_inside(directory.as_bytes()),
