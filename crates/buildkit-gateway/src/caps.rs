@@ -69,10 +69,7 @@ impl CapSet {
         match self.known.get(id) {
             None => Err(Unsupported::Unknown { id: id.to_owned() }),
             Some(cap) if cap.enabled => Ok(()),
-            Some(cap) => Err(Unsupported::Disabled {
-                id: id.to_owned(),
-                reason: cap.reason.clone(),
-            }),
+            Some(cap) => Err(Unsupported::Disabled { id: id.to_owned(), reason: cap.reason.clone() }),
         }
     }
 
@@ -84,51 +81,27 @@ impl CapSet {
 
     /// The ids of all capabilities that can be used, sorted.
     pub fn enabled(&self) -> impl Iterator<Item = &str> {
-        self.known
-            .iter()
-            .filter(|(_, cap)| cap.enabled)
-            .map(|(id, _)| id.as_str())
+        self.known.iter().filter(|(_, cap)| cap.enabled).map(|(id, _)| id.as_str())
     }
 
     pub(crate) fn from_pb(list: Vec<caps::ApiCap>) -> Self {
-        let known = list
-            .into_iter()
-            .filter(|cap| !cap.id.is_empty())
-            .map(|cap| {
-                let reason = if cap.disabled_reason_msg.is_empty() {
-                    cap.disabled_reason
-                } else {
-                    cap.disabled_reason_msg
-                };
-                (
-                    cap.id,
-                    Cap {
-                        enabled: cap.enabled,
-                        reason,
-                    },
-                )
-            });
-        Self {
-            known: known.collect(),
-        }
+        let known = list.into_iter().filter(|cap| !cap.id.is_empty()).map(|cap| {
+            let reason = if cap.disabled_reason_msg.is_empty() {
+                cap.disabled_reason
+            } else {
+                cap.disabled_reason_msg
+            };
+            (cap.id, Cap { enabled: cap.enabled, reason })
+        });
+        Self { known: known.collect() }
     }
 }
 
 /// For tests and offline use: a set in which exactly these capabilities are enabled.
 impl<S: Into<String>> FromIterator<S> for CapSet {
     fn from_iter<I: IntoIterator<Item = S>>(ids: I) -> Self {
-        let known = ids.into_iter().map(|id| {
-            (
-                id.into(),
-                Cap {
-                    enabled: true,
-                    reason: String::new(),
-                },
-            )
-        });
-        Self {
-            known: known.collect(),
-        }
+        let known = ids.into_iter().map(|id| (id.into(), Cap { enabled: true, reason: String::new() }));
+        Self { known: known.collect() }
     }
 }
 
@@ -155,11 +128,7 @@ fn platform_from_pb(platform: pb::Platform) -> Platform {
 }
 
 fn because(reason: &str) -> String {
-    if reason.is_empty() {
-        String::new()
-    } else {
-        format!(": {reason}")
-    }
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 #[cfg(test)]
@@ -167,12 +136,7 @@ mod tests {
     use super::*;
 
     fn cap(id: &str, enabled: bool, reason: &str) -> caps::ApiCap {
-        caps::ApiCap {
-            id: id.into(),
-            enabled,
-            disabled_reason_msg: reason.into(),
-            ..Default::default()
-        }
+        caps::ApiCap { id: id.into(), enabled, disabled_reason_msg: reason.into(), ..Default::default() }
     }
 
     #[test]
@@ -185,15 +149,9 @@ mod tests {
         ]);
         assert!(set.has("a"));
         let why = |id| set.supports(id).unwrap_err().to_string();
-        assert_eq!(
-            why("b"),
-            "the capability b is disabled at the daemon: the snapshotter cannot merge"
-        );
+        assert_eq!(why("b"), "the capability b is disabled at the daemon: the snapshotter cannot merge");
         assert_eq!(why("c"), "the capability c is disabled at the daemon");
-        assert_eq!(
-            why("x"),
-            "the daemon does not know the capability x; a newer BuildKit may"
-        );
+        assert_eq!(why("x"), "the daemon does not know the capability x; a newer BuildKit may");
         assert_eq!(set.enabled().collect::<Vec<_>>(), ["a"]);
     }
 }

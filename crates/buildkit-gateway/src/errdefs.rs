@@ -7,6 +7,7 @@
 //! loses nothing; they are read only when asked for.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -144,11 +145,7 @@ impl GatewayError {
     /// An own error with a code.
     #[must_use]
     pub fn with_code(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            details: Vec::new(),
-        }
+        Self { code, message: message.into(), details: Vec::new() }
     }
 
     /// Adds where the fault lies; clients print an excerpt of it.
@@ -237,11 +234,12 @@ impl From<Status> for GatewayError {
     fn from(status: Status) -> Self {
         // Details that do not read are dropped: code and message stand in headers of their own.
         let details = rpc::Status::decode(status.details()).map(|full| full.details);
-        Self {
-            code: status.code(),
-            message: status.message().to_owned(),
-            details: details.unwrap_or_default(),
-        }
+        // What the daemon says has no source on this side.
+        let message = match status.source() {
+            Some(source) => lost_connection(status.message(), source),
+            None => status.message().to_owned(),
+        };
+        Self { code: status.code(), message, details: details.unwrap_or_default() }
     }
 }
 
@@ -271,14 +269,8 @@ impl SourceInfo {
 
 impl Range {
     pub(crate) fn to_pb(self) -> buildkit_proto::pb::Range {
-        let place = |at: Position| buildkit_proto::pb::Position {
-            line: at.line,
-            character: at.character,
-        };
-        buildkit_proto::pb::Range {
-            start: Some(place(self.start)),
-            end: Some(place(self.end)),
-        }
+        let place = |at: Position| buildkit_proto::pb::Position { line: at.line, character: at.character };
+        buildkit_proto::pb::Range { start: Some(place(self.start)), end: Some(place(self.end)) }
     }
 }
 
@@ -286,16 +278,11 @@ impl Detail {
     /// Reads one detail. What does not read is given as unknown.
     #[must_use]
     pub fn read(any: &Any) -> Self {
-        let name = any
-            .type_url
-            .strip_prefix(URL_PREFIX)
-            .unwrap_or(&any.type_url);
+        let name = any.type_url.strip_prefix(URL_PREFIX).unwrap_or(&any.type_url);
         let read = match name {
             "errdefs.Solve+json" => from_json(any).map(Self::Solve),
             "errdefs.Source+json" => from_json(any).map(Self::Source),
-            "errdefs.Vertex+json" => {
-                from_json(any).map(|vertex: Vertex| Self::Vertex(vertex.digest))
-            }
+            "errdefs.Vertex+json" => from_json(any).map(|vertex: Vertex| Self::Vertex(vertex.digest)),
             "gatewayapi.ExitMessage+json" => from_json(any).map(|exit: Exit| Self::Exit(exit.code)),
             "stack.Stack+json" => Some(Self::Stack(Bytes::copy_from_slice(&any.value))),
             _ => None,
@@ -305,6 +292,18 @@ impl Detail {
             value: Bytes::copy_from_slice(&any.value),
         })
     }
+}
+
+/// A failure of the transport: its own words are few, and those of its causes say what happened.
+fn lost_connection(message: &str, source: &(dyn Error + 'static)) -> String {
+    let mut text = format!("the connection to the daemon failed: {message}");
+    for cause in std::iter::successors(Some(source), |&cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 #[derive(Default, Deserialize)]
@@ -352,10 +351,7 @@ mod tests {
     use super::*;
 
     fn any(name: &str, json: &str) -> Any {
-        Any {
-            type_url: format!("{URL_PREFIX}{name}"),
-            value: json.as_bytes().to_vec(),
-        }
+        Any { type_url: format!("{URL_PREFIX}{name}"), value: json.as_bytes().to_vec() }
     }
 
     fn failed_step() -> GatewayError {
@@ -374,11 +370,7 @@ mod tests {
             ),
             any("errdefs.Later+json", "{}"),
         ];
-        GatewayError {
-            code: Code::Unknown,
-            message: "exit code: 42".into(),
-            details,
-        }
+        GatewayError { code: Code::Unknown, message: "exit code: 42".into(), details }
     }
 
     #[test]
@@ -389,25 +381,11 @@ mod tests {
         assert_eq!(error.exit_code(), Some(42));
         let solve = error.solve().unwrap();
         assert_eq!((solve.input_ids.len(), solve.mount_ids.len()), (1, 0));
-        let [source] = &error.sources()[..] else {
-            panic!("one source")
-        };
-        assert_eq!(
-            (source.info.filename.as_str(), &source.info.data[..]),
-            ("stages.rs", &b"a\nb"[..])
-        );
-        assert_eq!(
-            source.ranges[0].end,
-            Position {
-                line: 2,
-                character: 4
-            }
-        );
+        let [source] = &error.sources()[..] else { panic!("one source") };
+        assert_eq!((source.info.filename.as_str(), &source.info.data[..]), ("stages.rs", &b"a\nb"[..]));
+        assert_eq!(source.ranges[0].end, Position { line: 2, character: 4 });
         assert_eq!(source.ranges[1], Range::default());
-        assert!(matches!(
-            error.details().last(),
-            Some(Detail::Unknown { .. })
-        ));
+        assert!(matches!(error.details().last(), Some(Detail::Unknown { .. })));
     }
 
     #[test]
@@ -427,14 +405,17 @@ mod tests {
 
     #[test]
     fn details_that_are_no_status_leave_code_and_message() {
-        let status =
-            Status::with_details(Code::NotFound, "no such job", Bytes::from_static(b"\xff"));
+        let status = Status::with_details(Code::NotFound, "no such job", Bytes::from_static(b"\xff"));
         let error = GatewayError::from(status);
-        assert_eq!(
-            (error.code(), error.message()),
-            (Code::NotFound, "no such job")
-        );
+        assert_eq!((error.code(), error.message()), (Code::NotFound, "no such job"));
         assert!(error.raw_details().is_empty());
+    }
+
+    #[test]
+    fn a_broken_connection_is_called_that() {
+        let cause = std::io::Error::other("keep-alive timed out");
+        let error = GatewayError::from(Status::from_error(Box::new(cause)));
+        assert_eq!(error.message(), "the connection to the daemon failed: keep-alive timed out");
     }
 
     #[test]
@@ -446,19 +427,10 @@ mod tests {
                 language: "Rust".into(),
             },
             ranges: vec![Range {
-                start: Position {
-                    line: 1,
-                    character: 0,
-                },
-                end: Position {
-                    line: 1,
-                    character: 3,
-                },
+                start: Position { line: 1, character: 0 },
+                end: Position { line: 1, character: 3 },
             }],
         };
-        assert_eq!(
-            GatewayError::new("no").with_source(&source).sources(),
-            [source]
-        );
+        assert_eq!(GatewayError::new("no").with_source(&source).sources(), [source]);
     }
 }

@@ -155,12 +155,7 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells.
     pub async fn ping(&self) -> Result<Caps, GatewayError> {
-        let pong = self
-            .bridge
-            .clone()
-            .ping(pb::PingRequest {})
-            .await?
-            .into_inner();
+        let pong = self.bridge.clone().ping(pb::PingRequest {}).await?.into_inner();
         Ok(Caps {
             frontend: CapSet::from_pb(pong.frontend_api_caps),
             llb: CapSet::from_pb(pong.llb_caps),
@@ -172,10 +167,7 @@ impl<C: Channel> Gateway<C> {
     ///
     /// # Errors
     /// As the daemon or the registry tells.
-    pub async fn resolve_image_config(
-        &self,
-        image: &ImageRequest,
-    ) -> Result<ImageConfig, GatewayError> {
+    pub async fn resolve_image_config(&self, image: &ImageRequest) -> Result<ImageConfig, GatewayError> {
         let request = pb::ResolveImageConfigRequest {
             r#ref: image.reference.clone(),
             platform: image.platform.as_ref().map(platform_to_pb),
@@ -183,17 +175,8 @@ impl<C: Channel> Gateway<C> {
             log_name: image.log_name.clone(),
             ..Default::default()
         };
-        let answer = self
-            .bridge
-            .clone()
-            .resolve_image_config(request)
-            .await?
-            .into_inner();
-        Ok(ImageConfig {
-            digest: answer.digest,
-            config: answer.config,
-            reference: answer.r#ref,
-        })
+        let answer = self.bridge.clone().resolve_image_config(request).await?.into_inner();
+        Ok(ImageConfig { digest: answer.digest, config: answer.config, reference: answer.r#ref })
     }
 
     /// Solves a definition. Unless it is evaluated, nothing runs and nothing is checked yet.
@@ -202,15 +185,8 @@ impl<C: Channel> Gateway<C> {
     ///
     /// # Errors
     /// As the daemon tells; a definition over 16 MiB is refused here.
-    pub async fn solve(
-        &self,
-        definition: &Definition,
-        options: &SolveOptions,
-    ) -> Result<Ref, GatewayError> {
-        let request = pb::SolveRequest {
-            definition: Some(definition.to_pb()),
-            ..solve_request(options)
-        };
+    pub async fn solve(&self, definition: &Definition, options: &SolveOptions) -> Result<Ref, GatewayError> {
+        let request = pb::SolveRequest { definition: Some(definition.to_pb()), ..solve_request(options) };
         match self.send_solve(request).await?.refs {
             Refs::Single(reference) => Ok(reference),
             Refs::Map(refs) => Err(GatewayError::new(format!(
@@ -224,14 +200,8 @@ impl<C: Channel> Gateway<C> {
     ///
     /// # Errors
     /// As the daemon or the frontend tells; inputs over 16 MiB are refused here.
-    pub async fn solve_frontend(
-        &self,
-        solve: &FrontendSolve,
-    ) -> Result<GatewayResult, GatewayError> {
-        let inputs = solve
-            .inputs
-            .iter()
-            .map(|(name, input)| (name.clone(), input.to_pb()));
+    pub async fn solve_frontend(&self, solve: &FrontendSolve) -> Result<GatewayResult, GatewayError> {
+        let inputs = solve.inputs.iter().map(|(name, input)| (name.clone(), input.to_pb()));
         self.send_solve(pb::SolveRequest {
             frontend: solve.frontend.clone(),
             frontend_opt: entries(solve.options.clone()),
@@ -260,13 +230,7 @@ impl<C: Channel> Gateway<C> {
             }),
             mount_index: 0,
         };
-        Ok(self
-            .bridge
-            .clone()
-            .read_file(request)
-            .await?
-            .into_inner()
-            .data)
+        Ok(self.bridge.clone().read_file(request).await?.into_inner().data)
     }
 
     /// Lists a directory; `include` is a pattern for the names.
@@ -285,13 +249,7 @@ impl<C: Channel> Gateway<C> {
             include_pattern: include.unwrap_or_default().to_owned(),
             mount_index: 0,
         };
-        let entries = self
-            .bridge
-            .clone()
-            .read_dir(request)
-            .await?
-            .into_inner()
-            .entries;
+        let entries = self.bridge.clone().read_dir(request).await?.into_inner().entries;
         Ok(entries.into_iter().map(FileStat::from_pb).collect())
     }
 
@@ -300,18 +258,9 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells, and what running the ref gives.
     pub async fn stat_file(&self, reference: &Ref, path: &str) -> Result<FileStat, GatewayError> {
-        let request = pb::StatFileRequest {
-            r#ref: reference.id().to_owned(),
-            path: path.to_owned(),
-            mount_index: 0,
-        };
-        let stat = self
-            .bridge
-            .clone()
-            .stat_file(request)
-            .await?
-            .into_inner()
-            .stat;
+        let request =
+            pb::StatFileRequest { r#ref: reference.id().to_owned(), path: path.to_owned(), mount_index: 0 };
+        let stat = self.bridge.clone().stat_file(request).await?.into_inner().stat;
         Ok(FileStat::from_pb(stat.unwrap_or_default()))
     }
 
@@ -323,9 +272,7 @@ impl<C: Channel> Gateway<C> {
         if reference.is_scratch() {
             return Ok(());
         }
-        let request = pb::EvaluateRequest {
-            r#ref: reference.id().to_owned(),
-        };
+        let request = pb::EvaluateRequest { r#ref: reference.id().to_owned() };
         self.bridge.clone().evaluate(request).await?;
         Ok(())
     }
@@ -337,20 +284,13 @@ impl<C: Channel> Gateway<C> {
     pub async fn warn(&self, warning: &Warning) -> Result<(), GatewayError> {
         let (info, ranges) = match &warning.source {
             None => (None, Vec::new()),
-            Some(source) => (
-                Some(source.info.to_pb()),
-                source.ranges.iter().map(|r| r.to_pb()).collect(),
-            ),
+            Some(source) => (Some(source.info.to_pb()), source.ranges.iter().map(|r| r.to_pb()).collect()),
         };
         let request = pb::WarnRequest {
             digest: warning.digest.clone(),
             level: warning.level,
             short: warning.short.clone().into(),
-            detail: warning
-                .detail
-                .iter()
-                .map(|text| text.clone().into())
-                .collect(),
+            detail: warning.detail.iter().map(|text| text.clone().into()).collect(),
             url: warning.url.clone(),
             info,
             ranges,
@@ -364,11 +304,7 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells, such as a map whose metadata names no platforms.
     pub async fn return_result(&self, result: &GatewayResult) -> Result<(), GatewayError> {
-        self.send_return(pb::ReturnRequest {
-            result: Some(result.to_pb()),
-            error: None,
-        })
-        .await
+        self.send_return(pb::ReturnRequest { result: Some(result.to_pb()), error: None }).await
     }
 
     /// Ends the build with an error, whose code and details reach the client untouched.
@@ -376,11 +312,7 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells.
     pub async fn return_error(&self, error: &GatewayError) -> Result<(), GatewayError> {
-        self.send_return(pb::ReturnRequest {
-            result: None,
-            error: Some(error.to_rpc()),
-        })
-        .await
+        self.send_return(pb::ReturnRequest { result: None, error: Some(error.to_rpc()) }).await
     }
 
     async fn send_return(&self, request: pb::ReturnRequest) -> Result<(), GatewayError> {
@@ -441,13 +373,10 @@ fn platform_to_pb(platform: &Platform) -> buildkit_proto::pb::Platform {
 }
 
 fn solve_request(options: &SolveOptions) -> pb::SolveRequest {
-    let imports = options
-        .cache_imports
-        .iter()
-        .map(|cache| pb::CacheOptionsEntry {
-            r#type: cache.kind.clone(),
-            attrs: entries(cache.attrs.clone()),
-        });
+    let imports = options.cache_imports.iter().map(|cache| pb::CacheOptionsEntry {
+        r#type: cache.kind.clone(),
+        attrs: entries(cache.attrs.clone()),
+    });
     pb::SolveRequest {
         allow_result_return: true,
         allow_result_array_ref: true,

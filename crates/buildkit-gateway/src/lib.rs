@@ -29,7 +29,7 @@ pub use caps::{CapSet, Caps, Unsupported, Worker};
 pub use channel::Channel;
 pub use errdefs::GatewayError;
 pub use gateway::{
-    CacheImport, FileRange, FileStat, FrontendSolve, Gateway, ImageConfig, ImageRequest,
-    ResolveMode, SolveOptions, Warning,
+    CacheImport, FileRange, FileStat, FrontendSolve, Gateway, ImageConfig, ImageRequest, ResolveMode,
+    SolveOptions, Warning,
 };
 pub use result::{Attestation, AttestationKind, GatewayResult, Ref, Refs, Subject, metadata};

@@ -120,10 +120,7 @@ impl Ref {
     }
 
     fn to_pb(&self) -> pb::Ref {
-        pb::Ref {
-            id: self.id.clone(),
-            def: None,
-        }
+        pb::Ref { id: self.id.clone(), def: None }
     }
 }
 
@@ -157,11 +154,7 @@ impl GatewayResult {
     }
 
     fn new(refs: Refs) -> Self {
-        Self {
-            refs,
-            metadata: BTreeMap::new(),
-            attestations: BTreeMap::new(),
-        }
+        Self { refs, metadata: BTreeMap::new(), attestations: BTreeMap::new() }
     }
 
     pub(crate) fn from_pb(result: pb::Result) -> Self {
@@ -171,16 +164,9 @@ impl GatewayResult {
             Some(Kind::Ref(reference)) => Refs::Single(Ref::from_pb(reference)),
             Some(Kind::RefDeprecated(id)) => Refs::Single(Ref::from_id(id)),
             Some(Kind::Refs(map)) => Refs::Map(map_values(into_map(map.refs), Ref::from_pb)),
-            Some(Kind::RefsDeprecated(map)) => {
-                Refs::Map(map_values(into_map(map.refs), Ref::from_id))
-            }
+            Some(Kind::RefsDeprecated(map)) => Refs::Map(map_values(into_map(map.refs), Ref::from_id)),
         };
-        let read = |list: pb::Attestations| {
-            list.attestation
-                .into_iter()
-                .map(Attestation::from_pb)
-                .collect()
-        };
+        let read = |list: pb::Attestations| list.attestation.into_iter().map(Attestation::from_pb).collect();
         Self {
             refs,
             metadata: into_map(result.metadata),
@@ -193,12 +179,8 @@ impl GatewayResult {
         let refs = match &self.refs {
             Refs::Single(reference) => Kind::Ref(reference.to_pb()),
             Refs::Map(refs) => {
-                let pairs = refs
-                    .iter()
-                    .map(|(platform, reference)| (platform.clone(), reference.to_pb()));
-                Kind::Refs(pb::RefMap {
-                    refs: entries(pairs),
-                })
+                let pairs = refs.iter().map(|(platform, reference)| (platform.clone(), reference.to_pb()));
+                Kind::Refs(pb::RefMap { refs: entries(pairs) })
             }
         };
         let attestations = self.attestations.iter().map(|(platform, list)| {
@@ -219,16 +201,10 @@ impl Attestation {
             pb::AttestationKind::InToto => AttestationKind::InToto,
             pb::AttestationKind::Bundle => AttestationKind::Bundle,
         };
-        let subjects = value
-            .in_toto_subjects
-            .into_iter()
-            .map(|subject| match subject.kind() {
-                pb::InTotoSubjectKind::Self_ => Subject::Itself,
-                pb::InTotoSubjectKind::Raw => Subject::Raw {
-                    name: subject.name,
-                    digests: subject.digest,
-                },
-            });
+        let subjects = value.in_toto_subjects.into_iter().map(|subject| match subject.kind() {
+            pb::InTotoSubjectKind::Self_ => Subject::Itself,
+            pb::InTotoSubjectKind::Raw => Subject::Raw { name: subject.name, digests: subject.digest },
+        });
         Self {
             kind,
             metadata: into_map(value.metadata),
@@ -264,9 +240,7 @@ impl Attestation {
 }
 
 fn map_values<A, B>(map: BTreeMap<String, A>, read: impl Fn(A) -> B) -> BTreeMap<String, B> {
-    map.into_iter()
-        .map(|(key, value)| (key, read(value)))
-        .collect()
+    map.into_iter().map(|(key, value)| (key, read(value))).collect()
 }
 
 #[cfg(test)]
@@ -285,27 +259,15 @@ mod tests {
             predicate_type: "https://spdx.dev/Document".into(),
             subjects: vec![
                 Subject::Itself,
-                Subject::Raw {
-                    name: "a".into(),
-                    digests: vec!["sha256:aa".into()],
-                },
+                Subject::Raw { name: "a".into(), digests: vec!["sha256:aa".into()] },
             ],
         };
-        let mut result =
-            GatewayResult::map([("linux/amd64".to_owned(), Ref::from_id("r1".into()))].into())
-                .with_metadata(
-                    metadata::for_platform(metadata::IMAGE_CONFIG, "linux/amd64"),
-                    "{}",
-                );
-        result
-            .attestations
-            .insert("linux/amd64".into(), vec![attestation]);
+        let mut result = GatewayResult::map([("linux/amd64".to_owned(), Ref::from_id("r1".into()))].into())
+            .with_metadata(metadata::for_platform(metadata::IMAGE_CONFIG, "linux/amd64"), "{}");
+        result.attestations.insert("linux/amd64".into(), vec![attestation]);
 
         let wire = result.to_pb().encode_to_vec();
-        assert_eq!(
-            GatewayResult::from_pb(pb::Result::decode(&wire[..]).unwrap()),
-            result
-        );
+        assert_eq!(GatewayResult::from_pb(pb::Result::decode(&wire[..]).unwrap()), result);
     }
 
     /// A daemon that misses the value of a map entry dies of it.
