@@ -1,6 +1,7 @@
 //! What can be done in this repository: `cargo xtask <task>`.
 
 mod codegen;
+mod demo;
 mod images;
 mod packages;
 mod place;
@@ -27,6 +28,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build a project of three services, run their images, and say what it took; stops what it starts.
+    Demo,
     /// Start a private buildkitd and a registry on loopback.
     Up,
     /// Stop what `up` started, and nothing else.
@@ -72,6 +75,10 @@ fn run(task: Task) -> Result<()> {
     let place = Place::find()?;
     process::watch_interrupts()?;
     match task {
+        Task::Demo => {
+            let _lock = place.lock()?;
+            demo::demo(&place)
+        }
         Task::Up => {
             let _lock = place.lock()?;
             up::up(&place)?;

@@ -5,6 +5,7 @@
 //! cache above it.
 
 mod bootstrap;
+mod maker;
 mod month;
 mod programs;
 mod push;
@@ -53,7 +54,7 @@ fn archive(place: &Place, fixtures: &Fixtures, recipe: &Recipe, month: &Month) -
     let made = work.path().join("image.tar");
     match recipe.source {
         Source::Bootstrap(ref bootstrap) => bootstrap.make(month, work.path(), &made)?,
-        Source::Program(program) => programs::make(program, fixtures, month, &made)?,
+        Source::Program(program) => maker::make(program, fixtures, work.path(), &made)?,
     }
     fs::rename(&made, &path).with_context(|| format!("cannot move the image to {}", path.display()))?;
     remove_past_months(&directory, month)?;

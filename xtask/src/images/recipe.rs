@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::bootstrap::Bootstrap;
-use super::programs::{self, Program};
+use super::programs::{INGREDIENTS, PROGRAMS, Program};
 use crate::tools::hex;
 
 /// The host's certificates, at the same path inside every image: where TLS passes through a local
@@ -46,16 +46,14 @@ pub(super) fn all() -> Result<Vec<Recipe>> {
         ingredients: ingredients(&debian, &certificates)?,
         source: Source::Bootstrap(debian),
     }];
-    for program in programs::all() {
-        // Above an image means made of it: its ingredients are this one's too.
-        let ingredients = format!("{}{}", recipes[0].ingredients, program.ingredients()?);
-        recipes.push(Recipe {
-            repository: program.repository,
-            tags: program.tags,
-            ingredients,
-            source: Source::Program(program),
-        });
-    }
+    // What is made of an image has its ingredients, too.
+    let ingredients = format!("{}{INGREDIENTS}", recipes[0].ingredients);
+    recipes.extend(PROGRAMS.map(|program| Recipe {
+        repository: program.repository,
+        tags: program.tags,
+        source: Source::Program(program),
+        ingredients: ingredients.clone(),
+    }));
     Ok(recipes)
 }
 

@@ -1,0 +1,62 @@
+//! What Stagewright does, shown on a real project: the README's first command.
+//!
+//! It starts what is needed, builds the three images of `examples/microservices` cold, again and after an edit,
+//! runs them as containers, and compares their sizes with their builders'. Everything that it says it has checked:
+//! what is not as it should be ends it with an error. What it started it stops, also then.
+
+mod build;
+mod bundle;
+mod container;
+mod facts;
+mod image;
+mod inspect;
+mod project;
+mod service;
+mod story;
+mod table;
+mod unpack;
+mod user;
+
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::place::Place;
+use crate::{images, up};
+
+/// Shows everything, and stops what it started.
+pub(crate) fn demo(place: &Place) -> Result<()> {
+    println!("Setting up: programs, a private buildkitd, a registry, base images.");
+    let state = place.target.join("demo");
+    container::remove_all(&state)?;
+    let fixtures = up::up(place)?;
+    let told = images::ensure(place, &fixtures).and_then(|()| {
+        fs::create_dir_all(&state).with_context(|| format!("cannot create {}", state.display()))?;
+        story::tell(place, &fixtures, &state)
+    });
+    // Each is tried, whatever becomes of the others; the first error is the one that matters.
+    let removed = container::remove_all(&state);
+    let stopped = if fixtures.started { up::down(place, false) } else { Ok(()) };
+    told?;
+    removed?;
+    stopped?;
+    nothing_left(place, &fixtures, &state)
+}
+
+fn nothing_left(place: &Place, fixtures: &up::Fixtures, state: &std::path::Path) -> Result<()> {
+    let mounts = fs::read_to_string("/proc/mounts").context("cannot read /proc/mounts")?;
+    let ours = state.to_string_lossy();
+    if let Some(mount) = mounts.lines().find(|line| line.contains(&*ours)) {
+        bail!("still mounted: {mount}");
+    }
+    if !fixtures.started {
+        println!("\nNo container is left. buildkitd and the registry ran before, and still do.");
+        return Ok(());
+    }
+    if up::running(place).is_ok() {
+        bail!("buildkitd and the registry still run, although they were stopped");
+    }
+    println!("\nNothing is left running. What was built is cached for the next time;");
+    println!("`cargo xtask down --purge` removes that, too.");
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! The demo as it is told: three builds, three containers, their sizes.
+
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use stagewright::{BuildOptions, Builder, Plan};
+use stagewright_tests::Registry;
+
+use super::build::{Built, build};
+use super::bundle;
+use super::container::Container;
+use super::image::Image;
+use super::inspect::Contents;
+use super::project::{EDITED, Project};
+use super::service::{SERVICES, Service};
+use super::table::{Pair, Row, Times, bytes, count, table};
+use super::user::User;
+use crate::place::Place;
+use crate::up::Fixtures;
+
+/// Tells everything, with a directory for what is needed on the way.
+pub(super) fn tell(place: &Place, fixtures: &Fixtures, state: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let mark = format!("demo-{:x}", since.as_millis());
+
+    println!("\nThe project: an npm workspace of three services and a library, examples/microservices.");
+    println!("  compiling its stages.rs, which prints the Plan");
+    let plan = Project::plan(place)?;
+    let project = Project::copy(place, state.join("project"), &mark)?;
+    let builder = runtime.block_on(Builder::at(&fixtures.buildkit_host))?;
+    let story = Story { fixtures, state, plan, project, mark };
+
+    let (times, edited) = runtime.block_on(story.builds(&builder))?;
+    let developed = runtime.block_on(story.build_for_development(&builder))?;
+    let registry = Registry::new(&fixtures.registry);
+    let development = story.project.development_packages()?;
+    let mut rows = Vec::new();
+    println!("\n4. The images, pulled from the registry and run by runc as their configs say.");
+    for service in &SERVICES {
+        rows.push(story.service(service, &registry, &development, (&edited, &developed))?);
+    }
+    println!("\n5. Sizes. The builder is the stage that compiled the service, as an image.");
+    println!(
+        "  In no runtime image is a compiler, or one of {} packages that only development",
+        development.len()
+    );
+    println!("  needs; each builder has both.");
+    println!("\n{}", table(&rows, &times).trim_end());
+    Ok(())
+}
+
+struct Story<'a> {
+    fixtures: &'a Fixtures,
+    state: &'a Path,
+    plan: Plan,
+    project: Project,
+    mark: String,
+}
+
+impl Story<'_> {
+    /// Cold, again, after an edit.
+    async fn builds(&self, builder: &Builder) -> Result<(Times, Built)> {
+        let options = self.pushed(SERVICES.map(|service| service.name.to_owned()));
+
+        println!("\n1. A cold build: all three images from one invocation, each gated by its tests, pushed.");
+        println!(
+            "  A mark in the copy's package.json makes every install new; nothing of the project is cached."
+        );
+        println!("  Base images are there, and npm's download cache has what earlier builds left.");
+        let cold = build(builder, &self.plan, &options).await?;
+        println!("  {:.1} s, {} ran", cold.seconds, count(cold.facts.ran().len(), "command"));
+        ran_once(&cold)?;
+        uploaded_once(&cold)?;
+        for (target, digest) in &cold.digests {
+            println!("  {} {digest}", self.image(target));
+        }
+
+        println!("\n2. The same again.");
+        let again = build(builder, &self.plan, &options).await?;
+        println!("  {:.1} s, {} ran", again.seconds, count(again.facts.ran().len(), "command"));
+        if !again.facts.ran().is_empty() {
+            bail!("nothing should run again, but this did: {}", again.facts.ran().join(", "));
+        }
+        if again.digests != cold.digests {
+            bail!("the digests should be the same again, but are {:?}", again.digests);
+        }
+        println!("  the same digests");
+
+        println!("\n3. One line more in {EDITED}.");
+        self.project.edit(&self.mark)?;
+        let edited = build(builder, &self.plan, &options).await?;
+        println!("  {:.1} s, {} ran", edited.seconds, count(edited.facts.ran().len(), "command"));
+        only_api_ran(&cold, &edited)?;
+        println!("  api has a new digest; worker and web have theirs");
+        Ok((Times { cold: cold.seconds, again: again.seconds, edit: edited.seconds }, edited))
+    }
+
+    /// The builder stages as images.
+    async fn build_for_development(&self, builder: &Builder) -> Result<Built> {
+        println!("\nThe builders as images, to compare with: targets of their own, of the same stages.");
+        let names = SERVICES.map(|service| development(service.name));
+        let options = names.iter().fold(self.pushed(names.clone()), |options, name| options.target(name));
+        let built = build(builder, &self.plan, &options).await?;
+        println!("  {:.1} s, {} ran", built.seconds, count(built.facts.ran().len(), "command"));
+        if !built.facts.ran().is_empty() {
+            bail!("the builders are built already, but this ran: {}", built.facts.ran().join(", "));
+        }
+        Ok(built)
+    }
+
+    /// Runs a service's image, and compares it with its builder.
+    fn service(
+        &self,
+        service: &Service,
+        registry: &Registry,
+        development_packages: &[String],
+        (runtimes, builders): (&Built, &Built),
+    ) -> Result<Row> {
+        let name = service.name;
+        let bundle = self.state.join(name);
+        let image = self.unpack(registry, name, runtimes, &bundle)?;
+        let contents = Contents::of(&bundle.join("rootfs"), development_packages)?;
+        if let Some(compiler) = contents.compilers.first() {
+            bail!("the image of {name} should have no compiler, but has {}", compiler.display());
+        }
+        if let Some(package) = contents.development.first() {
+            bail!("the image of {name} should have nothing of development, but has {package}");
+        }
+        println!("\n  {} of {}", self.image(name), bytes(image.size()));
+        self.run(service, &image, &bundle)?;
+        remove(&bundle)?;
+
+        let name = development(service.name);
+        let directory = self.state.join(&name);
+        let builder = self.unpack(registry, &name, builders, &directory)?;
+        let builder_contents = Contents::of(&directory.join("rootfs"), development_packages)?;
+        if builder_contents.compilers.is_empty() || builder_contents.development.is_empty() {
+            bail!("{name} should have a compiler and packages of development, but has none");
+        }
+        remove(&directory)?;
+        Ok(Row {
+            image: service.name,
+            size: Pair { image: image.size(), builder: builder.size() },
+            above: Pair { image: image.size_without(&builder), builder: builder.size_without(&image) },
+            unpacked: Pair { image: contents.bytes, builder: builder_contents.bytes },
+        })
+    }
+
+    /// Pulls an image into `rootfs` of a new directory.
+    fn unpack<'a>(
+        &self,
+        registry: &'a Registry,
+        target: &str,
+        built: &Built,
+        directory: &Path,
+    ) -> Result<Image<'a>> {
+        let image = Image::find(registry, &repository(target), &self.mark)?;
+        if built.digests.get(target) != Some(&image.digest) {
+            bail!("the registry should have what was built of {target}, but has {}", image.digest);
+        }
+        let root = directory.join("rootfs");
+        fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
+        image.unpack(&root)?;
+        Ok(image)
+    }
+
+    /// Starts a container of an unpacked image, asks it, and stops it.
+    fn run(&self, service: &Service, image: &Image<'_>, bundle: &Path) -> Result<()> {
+        let name = service.name;
+        let config = &image.config.config;
+        let read = |path: &str| fs::read_to_string(bundle.join("rootfs").join(path)).unwrap_or_default();
+        let user = User::look_up(&config.user, &read("etc/passwd"), &read("etc/group"))
+            .with_context(|| format!("cannot run the image of {name}"))?;
+
+        let mut mounts = Vec::new();
+        let jobs = bundle.join("jobs");
+        let source = jobs.to_string_lossy().into_owned();
+        if let Some((file, text, directory)) = service.job {
+            fs::create_dir(&jobs).and_then(|()| fs::write(jobs.join(file), text))?;
+            mounts.push((source.as_str(), directory));
+        }
+        let configuration = bundle::config(name, config, &user, &mounts)?;
+        fs::write(bundle.join("config.json"), configuration.to_string())?;
+
+        let mut container = Container::start(self.state, &format!("{}-{name}", self.mark), bundle)?;
+        let program = config.entrypoint.iter().chain(&config.cmd).map(String::as_str).collect::<Vec<_>>();
+        println!("    runs `{}` in {} as {}", program.join(" "), config.working_dir, config.user);
+        let check =
+            health_check(config).with_context(|| format!("the image of {name} has no health check"))?;
+        container.wait_until(&check)?;
+        println!("    healthy: `{}` exits with 0", check.join(" "));
+        let uid = container.uid()?;
+        if uid != user.uid || uid == 0 {
+            bail!("the process of {name} should have the user {}, and not root's, but has {uid}", user.uid);
+        }
+        println!("    its process has the user id {uid}, which is {}'s in its /etc/passwd", config.user);
+
+        for request in service.requests {
+            let answer = request.check(&container.exec(&request.program())?);
+            let answer = answer.with_context(|| format!("{name} answers wrongly\n{}", container.log()))?;
+            println!("    {} {} {}", request.method, request.path, request.body);
+            println!("      {answer}");
+        }
+        let log = container.log();
+        if !log.contains(service.writes) {
+            bail!("{name} should write {:?}, but wrote:\n{log}", service.writes);
+        }
+        println!("    writes {}", service.writes);
+
+        let signal = if config.stop_signal.is_empty() { "SIGTERM" } else { &config.stop_signal };
+        let end = container.stop(signal)?;
+        if !end.status.success() {
+            bail!("{name} should end well on {signal}, but ended with {}:\n{}", end.status, container.log());
+        }
+        println!("    {signal}: ends after {:.1} s with {}", end.after.as_secs_f64(), end.status);
+        Ok(())
+    }
+
+    /// Options that push these targets.
+    fn pushed(&self, targets: [String; 3]) -> BuildOptions {
+        let options = BuildOptions::new(&self.project.directory).push();
+        targets
+            .iter()
+            .fold(options, |options, target| options.tag(format!("{target}={}", self.image(target))))
+    }
+
+    /// The name of a target's image.
+    fn image(&self, target: &str) -> String {
+        format!("{}/{}:{}", self.fixtures.registry, repository(target), self.mark)
+    }
+}
+
+fn repository(target: &str) -> String {
+    format!("demo/{target}")
+}
+
+/// The target that is a service's builder as an image.
+fn development(service: &str) -> String {
+    format!("{service}-dev")
+}
+
+/// Says how often each step ran that several images share, which must be once.
+fn ran_once(built: &Built) -> Result<()> {
+    let shared = built.facts.shared();
+    if !shared.iter().any(|step| step.name.contains("] RUN ")) {
+        bail!("the images should share commands, but the status streams tell of none");
+    }
+    println!("  what several images share:");
+    for step in &shared {
+        println!("    ran {} for {} images  {}", times(step.runs), step.targets, step.name);
+    }
+    if let Some(step) = shared.iter().find(|step| step.runs != 1) {
+        bail!("{} should run once, but ran {}", step.name, times(step.runs));
+    }
+    Ok(())
+}
+
+/// Says what was sent of the context, which must be sent once.
+fn uploaded_once(built: &Built) -> Result<()> {
+    let transfers = built.facts.transfers();
+    let [ignore, context] = transfers else {
+        bail!("the context should be sent once, after its .dockerignore, but sent was {transfers:?}");
+    };
+    if ignore.files > 1 || context.files < 2 {
+        bail!("the .dockerignore and then the context should be sent, but sent was {transfers:?}");
+    }
+    println!(
+        "  sent: .dockerignore ({}), then the context once: {}, {}",
+        bytes(ignore.bytes),
+        count(usize::try_from(context.files)?, "file"),
+        bytes(context.bytes),
+    );
+    Ok(())
+}
+
+/// After an edit of the api: its commands ran again, and it alone changed.
+fn only_api_ran(before: &Built, after: &Built) -> Result<()> {
+    let ran = after.facts.ran();
+    if ran.is_empty() || !ran.iter().all(|step| step.starts_with("[api")) {
+        bail!("only steps of api should run, but these ran: {}", ran.join(", "));
+    }
+    for service in &SERVICES {
+        let same = before.digests.get(service.name) == after.digests.get(service.name);
+        if same == (service.name == "api") {
+            bail!("only api should change, but the digests are {:?}", after.digests);
+        }
+    }
+    Ok(())
+}
+
+/// The program that an image gives to tell whether it is healthy.
+fn health_check(config: &stagewright::stagewright_plan::config::ContainerConfig) -> Option<Vec<String>> {
+    let test = &config.healthcheck.as_ref()?.test;
+    let (kind, arguments) = test.split_first()?;
+    match (kind.as_str(), arguments) {
+        ("CMD", [_, ..]) => Some(arguments.to_vec()),
+        ("CMD-SHELL", [line]) => Some(["/bin/sh", "-c", line].map(str::to_owned).to_vec()),
+        _ => None,
+    }
+}
+
+fn times(number: usize) -> String {
+    match number {
+        1 => "once".to_owned(),
+        number => format!("{number} times"),
+    }
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    fs::remove_dir_all(directory).with_context(|| format!("cannot remove {}", directory.display()))
+}
