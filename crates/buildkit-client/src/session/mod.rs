@@ -38,8 +38,6 @@ use filesync::FileSync;
 use pipe::Pipe;
 use secrets::Secrets;
 
-/// How long calls in flight may take to end when a session is closed.
-const FINISH_LIMIT: Duration = Duration::from_secs(1);
 /// How long the daemon may take to close its side.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -161,7 +159,7 @@ impl Session {
         self.server.is_finished()
     }
 
-    /// Ends it, and waits until the daemon has ended its side; at most six seconds.
+    /// Ends it, and waits until the daemon has ended its side; at most five seconds.
     pub async fn close(mut self) {
         if let Some(close) = self.close.take() {
             // It may have ended by itself.
@@ -191,18 +189,14 @@ async fn serve(
         .timer(TokioTimer::new())
         .max_header_list_size(MAX_HEADERS)
         .serve_connection(TokioIo::new(pipe), TowerToHyperService::new(routes));
-    let mut server = Box::pin(server);
-    let ended = tokio::select! {
-        ended = &mut server => ended,
-        _ = closed => {
-            server.as_mut().graceful_shutdown();
-            timeout(FINISH_LIMIT, &mut server).await.unwrap_or(Ok(()))
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "session broke off");
+    tokio::select! {
+        ended = server => if let Err(error) = ended {
+            tracing::debug!(%error, "session broke off");
+        },
+        // Solves have answered: nothing is in flight that anybody waits for.
+        _ = closed => {}
     }
-    drop(server);
+    // The pipe is dropped with the server, which ends our side.
     if let Ok(mut input) = input.await {
         let drained = timeout(DRAIN_LIMIT, async { while let Some(Ok(_)) = input.next().await {} });
         if drained.await.is_err() {
