@@ -8,7 +8,7 @@ use buildkit_gateway::errdefs::{Range, Source};
 
 use super::Style;
 use super::source::{Mark, excerpt};
-use crate::progress::{Phase, State, Step, safe_name, safe_text, without_colours};
+use crate::progress::{State, Step, safe_name, safe_text, without_colours};
 
 /// What a log stands between.
 const RULE: &str = "------";

@@ -10,6 +10,7 @@ mod sanitize;
 mod state;
 mod step;
 mod view;
+mod warning;
 
 // What goes out.
 mod outlet;
@@ -18,6 +19,8 @@ mod rawjson;
 mod tty;
 mod units;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 pub(crate) mod told;
 
@@ -31,9 +34,10 @@ use plain::Plain;
 use tty::Tty;
 
 pub(crate) use sanitize::{name as safe_name, text as safe_text, without_colours};
-pub(crate) use state::{State, Warning};
+pub(crate) use state::State;
 pub(crate) use step::Step;
 pub(crate) use tty::Screen;
+#[cfg(test)]
 pub(crate) use view::Phase;
 
 /// How progress is shown.
@@ -128,6 +132,22 @@ impl<W: Write> Display<W> {
         self.paint(now, &events)
     }
 
+    /// Writes a line of the caller's own among the progress. Where progress is for programs or not wanted it is
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// The writer's.
+    pub(crate) fn note(&mut self, now: Duration, line: &str) -> io::Result<()> {
+        let line = safe_name(line) + "\n";
+        let text = match &mut self.painter {
+            Painter::Plain(_) => line,
+            Painter::Tty(tty) => tty.note(now, &self.state, &line),
+            Painter::RawJson | Painter::Quiet => return Ok(()),
+        };
+        self.outlet.write(text.as_bytes())
+    }
+
     /// Writes what waits, and the final state. All streams have ended.
     ///
     /// # Errors
@@ -180,6 +200,7 @@ mod tests {
         let begun = update(&[vertex("aa", "build", running(1))], &[log("aa", 2, b"\x1b[31mred\n")]);
         display.update(second, "app", &begun).unwrap();
         display.tick(2 * second).unwrap();
+        display.note(2 * second, "note: a\x1b[2J socket is left out").unwrap();
         display.update(3 * second, "app", &update(&[vertex("aa", "build", ended(1, 3))], &[])).unwrap();
         display.ended(3 * second, "app").unwrap();
         display.finish(3 * second).unwrap();
@@ -191,7 +212,7 @@ mod tests {
     fn modes() {
         let terminal = Some(Screen { width: 40, height: 10 });
         let options = |mode, terminal, colours| Options { mode, terminal, colours };
-        let plain = "#1 build\n#1 1.000 red\n#1 DONE 2.0s\n";
+        let plain = "#1 build\n#1 1.000 red\nnote: a socket is left out\n#1 DONE 2.0s\n";
         assert_eq!(shown(options(Mode::Auto, None, false)), plain);
         assert_eq!(shown(options(Mode::Plain, terminal, false)), plain);
         assert_eq!(shown(options(Mode::Plain, terminal, true)), plain.replace("red", "\x1b[31mred\x1b[0m"));

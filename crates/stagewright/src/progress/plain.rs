@@ -13,6 +13,7 @@ use super::state::{Event, State, StepId};
 use super::step::{Item, Line};
 use super::units;
 use super::view::Phase;
+use super::warning;
 
 /// How long one step is shown while others wait.
 const SHOWN_AT_LEAST: Duration = Duration::from_secs(5);
@@ -76,6 +77,10 @@ impl Plain {
     pub(super) fn finish(&mut self, now: Duration, state: &State, events: &[Event]) -> String {
         let mut out = self.paint(now, state, events);
         self.write_due(now, state, true, &mut out);
+        for (index, line) in warning::lines(state.warnings()).iter().enumerate() {
+            // Writing to a string does not fail.
+            let _ = writeln!(out, "{}{line}", if index == 0 { "\n" } else { "" });
+        }
         out
     }
 
@@ -97,7 +102,7 @@ impl Plain {
             Event::Warning(Some(id), index) => {
                 (*id, Some(format!("WARN: {}", state.warnings()[*index].short)))
             }
-            // Nobody's warning stands in the summary alone.
+            // What no step is at fault for stands in the summary alone.
             Event::Warning(None, _) => return,
             Event::Ended(id) => (*id, Some(end_text(state, *id, now))),
         };
@@ -306,6 +311,9 @@ mod tests {
                 #1 sha256:aa 5.00kB / 5.00kB 9.0s done
                 #1 WARN: slow disk
                 #1 CANCELED
+
+                1 warning:
+                 - slow disk
             "#]],
         );
     }

@@ -12,11 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use buildkit_client::StatusUpdate;
-use buildkit_client::status::{Vertex, VertexWarning};
+use buildkit_client::status::Vertex;
 
 use super::sanitize;
 use super::step::{Line, Step};
 use super::view::Phase;
+use super::warning::Warning;
 
 /// How many warnings are remembered.
 const MOST_WARNINGS: usize = 1000;
@@ -40,19 +41,6 @@ pub(crate) enum Event {
     Warning(Option<StepId>, usize),
     /// A step has ended.
     Ended(StepId),
-}
-
-/// A warning of a build.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Warning {
-    /// The warning in a line.
-    pub(crate) short: String,
-    /// More, in paragraphs.
-    pub(crate) detail: Vec<String>,
-    /// Where to read about it; may be empty.
-    pub(crate) url: String,
-    /// The file and the line at fault, such as `stages.rs:12`.
-    pub(crate) place: Option<String>,
 }
 
 /// All that is known of a build.
@@ -102,7 +90,7 @@ impl State {
         }
         for warning in &update.warnings {
             let step = self.find(target, &warning.vertex);
-            let warning = read(warning);
+            let warning = Warning::read(warning);
             if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&warning) {
                 if let Some(id) = step {
                     self.start(id, &mut events);
@@ -244,30 +232,12 @@ fn is_exporter(vertex: &Vertex) -> bool {
     vertex.inputs.is_empty() && vertex.name.starts_with("exporting ")
 }
 
-fn read(warning: &VertexWarning) -> Warning {
-    let place = warning.source_info.as_ref().map(|info| {
-        let file = sanitize::name(&info.filename);
-        match warning.range.first() {
-            Some(range) => format!("{file}:{}", range.start.line),
-            None => file,
-        }
-    });
-    let text = |bytes: &[u8]| sanitize::text(&String::from_utf8_lossy(bytes));
-    Warning {
-        short: sanitize::name(&String::from_utf8_lossy(&warning.short)),
-        detail: warning.detail.iter().map(|paragraph| text(paragraph)).collect(),
-        url: sanitize::name(&warning.url),
-        place,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use buildkit_client::status::{ProgressGroup, VertexLog};
+    use buildkit_client::status::{ProgressGroup, VertexWarning};
     use bytes::Bytes;
-    use jiff::Timestamp;
 
-    use super::super::told::{at, cached, ended, failed, item, log, running, update, vertex, waiting};
+    use super::super::told::{cached, ended, failed, log, running, update, vertex, waiting};
     use super::*;
 
     const NOW: Duration = Duration::from_secs(1);
@@ -404,63 +374,5 @@ mod tests {
         assert_eq!(state.apply(NOW, "api", &told), [Event::Warning(None, 0)]);
         assert_eq!(state.apply(NOW, "web", &told), []);
         assert_eq!(state.warnings()[0].short, "old");
-    }
-
-    #[test]
-    fn memory_is_bounded_by_the_steps() {
-        let mut state = State::default();
-        state.apply(NOW, "app", &update(&[vertex("aa", "a", running(1))], &[]));
-        let data = Bytes::from(vec![b'x'; 1 << 20]);
-        let endless = VertexLog { data, ..log("aa", 1, b"") };
-        let endless = update(&[], &[endless]);
-        for _ in 0..8 {
-            state.apply(NOW, "app", &endless);
-        }
-        let kept: usize = state.steps()[0].tail().iter().map(String::len).sum();
-        assert!(kept < 64 * 1024, "{kept}");
-        for index in 0..5000 {
-            let statuses = vec![item("aa", &format!("layer {index}"), 1, 0, 1)];
-            state.apply(NOW, "app", &StatusUpdate { statuses, ..StatusUpdate::default() });
-        }
-        assert_eq!(state.steps()[0].items().len(), 1000);
-    }
-
-    #[test]
-    fn no_stream_makes_it_panic() {
-        let times = [None, Some(Timestamp::MIN), Some(at(0)), Some(at(5)), Some(Timestamp::MAX)];
-        let names = ["", "a", "\u{9b}2J\n", "exporting to image"];
-        let mut state = State::default();
-        for (index, started) in times.iter().enumerate() {
-            for (turn, completed) in times.iter().rev().enumerate() {
-                let told = Vertex {
-                    digest: names[turn % 4].to_owned(),
-                    name: names[index % 4].to_owned(),
-                    inputs: vec!["unknown".to_owned(); index % 2],
-                    started: *started,
-                    completed: *completed,
-                    cached: turn % 2 == 0,
-                    error: names[(index + turn) % 4].to_owned(),
-                    progress_group: (index % 3 == 0).then(ProgressGroup::default),
-                };
-                let mut told = update(&[told.clone(), told], &[]);
-                for digest in ["", "a", "never seen", names[turn % 4]] {
-                    let output = Bytes::from_static(b"\xff\x1b[2J\r\n\xe2\x82");
-                    told.logs.push(VertexLog {
-                        stream: -7,
-                        data: output,
-                        timestamp: *completed,
-                        vertex: digest.to_owned(),
-                    });
-                    told.statuses.push(item(digest, "", index as i64, i64::MIN, i64::MAX));
-                }
-                state.apply(NOW * (10 - index as u32), names[turn % 4], &told);
-            }
-        }
-        state.finish(Duration::ZERO);
-        for step in state.steps() {
-            step.elapsed(Duration::MAX);
-            assert!(!step.name().chars().any(char::is_control));
-            assert!(!step.tail().join("").contains('\x1b'));
-        }
     }
 }

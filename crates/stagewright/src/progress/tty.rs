@@ -15,6 +15,7 @@ use super::state::State;
 use super::step::Step;
 use super::units::{columns, seconds, truncate};
 use super::view::Phase;
+use super::warning;
 
 /// The time between two drawings.
 const BETWEEN_DRAWINGS: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ const MOST_ITEMS: usize = 10;
 
 const DONE: Style = AnsiColor::Blue.on_default();
 const FAILED: Style = AnsiColor::Red.on_default();
-const CANCELLED: Style = AnsiColor::Yellow.on_default();
+const WARNED: Style = AnsiColor::Yellow.on_default();
 const FAINT: Style = Style::new().dimmed();
 
 /// The size of a terminal, in characters.
@@ -77,19 +78,27 @@ impl Tty {
         self.draw(&header(state, now, false), &rows)
     }
 
+    /// Gives a line that stays above the picture, and the next drawing.
+    pub(super) fn note(&mut self, now: Duration, state: &State, line: &str) -> String {
+        let mut out = String::new();
+        if self.drawn > 0 {
+            // Writing to a string does not fail.
+            let _ = write!(out, "\x1b[{}F\x1b[J", self.drawn);
+        }
+        out.push_str(line);
+        self.drawn = 0;
+        self.drawn_at = None;
+        out + &self.paint(now, state)
+    }
+
     /// Gives the last drawing.
     pub(super) fn finish(&mut self, now: Duration, state: &State) -> String {
         let mut rows: Vec<Row> = in_order(state).flat_map(|step| self.rows(step, now, false)).collect();
-        let warnings = state.warnings();
-        if !warnings.is_empty() {
-            let s = if warnings.len() == 1 { "" } else { "s" };
-            rows.push(Row { text: format!(" {} warning{s}:", warnings.len()), style: CANCELLED, spare: 0 });
-        }
-        for warning in warnings {
-            let place = warning.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-            let text = format!(" - {}{place}", warning.short);
-            rows.push(Row { text: truncate(&text, self.width()), style: Style::new(), spare: 0 });
-        }
+        rows.extend(warning::lines(state.warnings()).iter().map(|line| Row {
+            text: truncate(line, self.width()),
+            style: WARNED,
+            spare: 0,
+        }));
         self.draw(&header(state, now, true), &rows)
     }
 
@@ -120,7 +129,7 @@ impl Tty {
         let (prefix, style) = match step.phase() {
             Phase::Cached => ("CACHED ", DONE),
             Phase::Failed(_) => ("ERROR ", FAILED),
-            Phase::Cancelled => ("CANCELED ", CANCELLED),
+            Phase::Cancelled => ("CANCELED ", WARNED),
             Phase::Done => ("", DONE),
             Phase::Waiting | Phase::Running => ("", Style::new()),
         };
@@ -267,6 +276,14 @@ mod tests {
              => build                                  0.1s|
             ESC[J"#]],
         );
+        check(
+            &tty.note(millis(105), &state, "note: a socket is left out\n"),
+            &expect![[r#"
+            ESC[2FESC[Jnote: a socket is left out
+            [+] Building 0.1s (0/1)|
+             => build                                  0.1s|
+            ESC[J"#]],
+        );
         let warning = VertexWarning { short: Bytes::from_static(b"slow disk"), ..Default::default() };
         let told =
             StatusUpdate { warnings: vec![warning], ..update(&[vertex("aa", "build", ended(1, 2))], &[]) };
@@ -274,11 +291,11 @@ mod tests {
         check(
             &tty.finish(millis(110), &state),
             &expect![[r#"
-            ESC[2F[+] Building 0.1s (1/1) FINISHED|
-             => build                                  1.0s|
-             1 warning:|
-             - slow disk|
-            ESC[J"#]],
+                ESC[2F[+] Building 0.1s (1/1) FINISHED|
+                 => build                                  1.0s|
+                1 warning:|
+                 - slow disk|
+                ESC[J"#]],
         );
     }
 
