@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use buildkit_client::fsutil::ignore::{self, IgnoreError};
 use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult, Ref, SolveOptions, metadata};
-use buildkit_llb::{Graph, ImageRef, ImageRefError, LocalIdentity, LocalSource, Metadata, OpError, Output, Platform, caps};
-use futures_util::future::{try_join, try_join3, try_join_all};
+use buildkit_llb::{
+    Graph, ImageRef, ImageRefError, LocalIdentity, LocalSource, Metadata, OpError, Output, Platform, caps,
+};
+use futures_util::future::{try_join, try_join_all, try_join3};
 use stagewright_plan::check::Checked;
 use stagewright_plan::config::ImageConfig;
 use stagewright_plan::lower::{
@@ -116,7 +118,8 @@ pub(crate) async fn lower<C: Channel>(
     let Invocation { plan, targets, platform, build_platform, .. } = invocation;
     let requests = images(plan, targets, platform, build_platform);
     let configs = try_join_all(requests.into_iter().map(|request| resolve(gateway, plan.plan(), request)));
-    let contexts = contexts(plan, targets).into_iter().map(|request| context(gateway, invocation, request.name));
+    let contexts =
+        contexts(plan, targets).into_iter().map(|request| context(gateway, invocation, request.name));
     let known = async { gateway.ping().await.map_err(DriveError::Ping) };
     let (known, configs, contexts) = try_join3(known, configs, try_join_all(contexts)).await?;
     let world = World {
@@ -174,7 +177,9 @@ impl DriveError {
     pub fn problem(&self) -> Option<Problem> {
         match self {
             Self::Plan(problem) => Some(problem.as_ref().clone()),
-            Self::Image { at: Some(at), .. } => Some(Problem::new(self.to_string()).at(at).label("named here")),
+            Self::Image { at: Some(at), .. } => {
+                Some(Problem::new(self.to_string()).at(at).label("named here"))
+            }
             _ => None,
         }
     }
@@ -228,7 +233,10 @@ fn place(plan: &Plan, request: &ImageRequest) -> Option<Site> {
             Action::Copy(copy) => Some((&copy.from, &step.at)),
             _ => None,
         });
-        iter::once((&stage.from, &stage.at)).chain(steps).find(|(origin, _)| is_it(origin)).map(|(_, at)| at.clone())
+        iter::once((&stage.from, &stage.at))
+            .chain(steps)
+            .find(|(origin, _)| is_it(origin))
+            .map(|(_, at)| at.clone())
     })
 }
 

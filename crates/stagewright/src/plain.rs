@@ -62,7 +62,10 @@ mod tests {
     fn parameters_are_read_and_nothing_else() {
         let read = |given: &[&str]| arguments(given.iter().map(|text| (*text).to_owned()));
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(read(&["--build-arg", "a=b=c", "--build-arg=d="]), Ok(vec![pair("a", "b=c"), pair("d", "")]));
+        assert_eq!(
+            read(&["--build-arg", "a=b=c", "--build-arg=d="]),
+            Ok(vec![pair("a", "b=c"), pair("d", "")])
+        );
         assert!(read(&["--build-arg"]).unwrap_err().contains("NAME=VALUE"));
         assert!(read(&["--build-args=a=b"]).unwrap_err().contains("NAME=VALUE"));
         assert!(read(&["build"]).unwrap_err().contains("unknown argument `build`"));

@@ -47,7 +47,11 @@ impl Builder {
     ///
     /// As [`Builder::build`]; options that mean several targets; a target with gates, on a daemon that cannot
     /// express them.
-    pub async fn definition(&self, plan: &Plan, options: &BuildOptions) -> Result<Definition, DefinitionError> {
+    pub async fn definition(
+        &self,
+        plan: &Plan,
+        options: &BuildOptions,
+    ) -> Result<Definition, DefinitionError> {
         let checked = check(plan).map_err(StartError::from)?;
         let orders = order::orders(&checked, options, true).map_err(StartError::from)?;
         let [order] = orders.as_slice() else {

@@ -11,7 +11,10 @@ const VARIABLE: &str = "BUILDKIT_HOST";
 
 /// No daemon, with all that was tried.
 #[derive(Debug, thiserror::Error)]
-#[error("no BuildKit daemon found; tried\n{}\nset {VARIABLE}, or give an address: unix:///path/to/socket or tcp://host:port", lines(tried))]
+#[error(
+    "no BuildKit daemon found; tried\n{}\nset {VARIABLE}, or give an address: unix:///path/to/socket or tcp://host:port",
+    lines(tried)
+)]
 pub struct FindError {
     /// What was tried, in order.
     pub tried: Vec<Tried>,
@@ -68,7 +71,8 @@ async fn connect(endpoint: Result<Endpoint, EndpointError>) -> Result<Client, Tr
 
 /// Where buildkitd listens when it is not told otherwise: started by this user, and by root.
 fn well_known_sockets() -> Vec<PathBuf> {
-    let own = env::var_os("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("buildkit/buildkitd.sock"));
+    let own =
+        env::var_os("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("buildkit/buildkitd.sock"));
     own.into_iter().chain([PathBuf::from("/run/buildkit/buildkitd.sock")]).collect()
 }
 

@@ -174,7 +174,10 @@ impl Builder {
 
     /// Whether an image can be found in the daemon by its name. A worker that runs steps by itself has no store.
     fn stores_images(&self) -> bool {
-        self.worker.labels.get("org.mobyproject.buildkit.worker.executor").is_none_or(|executor| executor != "oci")
+        self.worker
+            .labels
+            .get("org.mobyproject.buildkit.worker.executor")
+            .is_none_or(|executor| executor != "oci")
     }
 
     async fn sessions(
@@ -188,7 +191,8 @@ impl Builder {
         let key = shared_key(&directories);
         let mut opened = Vec::new();
         for (name, path) in directories {
-            let directory = LocalDir::open(path).map_err(|source| StartError::Context { name: name.clone(), source })?;
+            let directory =
+                LocalDir::open(path).map_err(|source| StartError::Context { name: name.clone(), source })?;
             opened.push((name, directory));
         }
         let mut exports = BTreeMap::new();
@@ -198,9 +202,10 @@ impl Builder {
             }
         }
 
-        let secrets = options.secrets.iter().fold(Secrets::new(), |secrets, (id, secret)| {
-            secrets.with(id.clone(), secret.clone())
-        });
+        let secrets = options
+            .secrets
+            .iter()
+            .fold(Secrets::new(), |secrets, (id, secret)| secrets.with(id.clone(), secret.clone()));
         let events = events.clone();
         let files = FileSync::new(opened).observe(move |event| sent(event, &events));
         let own = SessionOptions::new().shared_key(key).secrets(secrets.clone()).file_sync(files);
@@ -221,10 +226,13 @@ fn prepare(order: &Order) -> Result<Option<Exports>, ExportError> {
         .zip(&order.exports)
         .filter_map(|(id, export)| {
             let dest = export.dest.clone()?;
-            Some((id, match export.kind {
-                OutputKind::Local => ExportTarget::Directory(dest, Default::default()),
-                _ => ExportTarget::File(dest),
-            }))
+            Some((
+                id,
+                match export.kind {
+                    OutputKind::Local => ExportTarget::Directory(dest, Default::default()),
+                    _ => ExportTarget::File(dest),
+                },
+            ))
         })
         .collect();
     if targets.is_empty() { Ok(None) } else { Exports::prepare(targets).map(Some) }
@@ -247,7 +255,8 @@ fn sent(event: &SyncEvent, events: &UnboundedSender<Event>) {
 /// Names these directories of this machine, so that the daemon takes only changes from a later build of them.
 fn shared_key(directories: &[(String, PathBuf)]) -> String {
     let system = rustix::system::uname();
-    let mut text = format!("{:?}\n{}\n", system.nodename(), fs::read_to_string("/etc/machine-id").unwrap_or_default());
+    let mut text =
+        format!("{:?}\n{}\n", system.nodename(), fs::read_to_string("/etc/machine-id").unwrap_or_default());
     for (name, path) in directories {
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
         text.push_str(&format!("{name}={}\n", path.display()));

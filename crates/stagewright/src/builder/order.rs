@@ -87,7 +87,9 @@ pub enum OptionsError {
         what: &'static str,
     },
     /// A tag that no output carries.
-    #[error("tag `{tag}` is lost: no output carries a name; push the image, or write it as type=oci or type=docker")]
+    #[error(
+        "tag `{tag}` is lost: no output carries a name; push the image, or write it as type=oci or type=docker"
+    )]
     UnusedTag {
         /// The tag.
         tag: String,
@@ -217,7 +219,8 @@ fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role
 
 fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) -> Result<(), OptionsError> {
     let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
-    let known: Vec<String> = contexts(plan, &all).into_iter().map(|context| context.name.to_owned()).collect();
+    let known: Vec<String> =
+        contexts(plan, &all).into_iter().map(|context| context.name.to_owned()).collect();
     if let Some(name) = options.contexts.keys().find(|name| !known.contains(name)) {
         return Err(OptionsError::UnknownContext { name: name.clone(), known });
     }
@@ -265,9 +268,12 @@ fn tags<'a>(
             }
         };
         let wrong = |reason: String| OptionsError::Tag { tag: tag.clone(), reason };
-        let image: ImageRef = name.parse().map_err(|error: buildkit_llb::ImageRefError| wrong(error.to_string()))?;
+        let image: ImageRef =
+            name.parse().map_err(|error: buildkit_llb::ImageRefError| wrong(error.to_string()))?;
         if image.digest().is_some() {
-            return Err(wrong("an image is named by a tag, and its digest is what the build gives".to_owned()));
+            return Err(wrong(
+                "an image is named by a tag, and its digest is what the build gives".to_owned(),
+            ));
         }
         let names = named.entry(target).or_default();
         if !names.contains(&image.to_string()) {
@@ -292,7 +298,8 @@ fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<
         return Err(OptionsError::Tester { target: targets[0].to_owned(), what });
     }
     if images.len() > 1 {
-        let shared = outputs.iter().find(|output| output.kind != OutputKind::Image && !output.is_per_target());
+        let shared =
+            outputs.iter().find(|output| output.kind != OutputKind::Image && !output.is_per_target());
         if let Some(output) = shared {
             return Err(OptionsError::SharedDest { output: output.to_string() });
         }
@@ -346,11 +353,15 @@ mod tests {
     /// Each target with its exports, as text.
     fn text(orders: &[Order]) -> Vec<String> {
         let export = |export: &Export| {
-            let attrs: Vec<_> = export.exporter.attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let attrs: Vec<_> =
+                export.exporter.attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
             let dest = export.dest.as_ref().map(|dest| format!(" > {}", dest.display())).unwrap_or_default();
             format!(" {}[{}]{dest}", export.exporter.kind, attrs.join(";"))
         };
-        orders.iter().map(|order| order.target.clone() + &order.exports.iter().map(export).collect::<String>()).collect()
+        orders
+            .iter()
+            .map(|order| order.target.clone() + &order.exports.iter().map(export).collect::<String>())
+            .collect()
     }
 
     #[test]
@@ -361,20 +372,26 @@ mod tests {
         check(options(), &["api", "web"]);
         check(api().target("api"), &["api"]);
         check(api().tag("app"), &["api image[name=docker.io/library/app:latest]"]);
-        check(api().tag("app").tag("r.io/a:1").push(), &[
-            "api image[name=docker.io/library/app:latest,r.io/a:1;push=true]",
-        ]);
-        check(api().tag("app").output(Output::image()).push(), &[
-            "api image[name=docker.io/library/app:latest;push=true]",
-        ]);
-        check(options().tag("web=r.io/w").target("unit").target("web"), &["unit", "web image[name=r.io/w:latest]"]);
-        check(options().output(Output::oci("o/{target}.tar")).tag("api=a"), &[
-            "api oci[name=docker.io/library/a:latest] > o/api.tar",
-            "web oci[] > o/web.tar",
-        ]);
-        check(api().output(Output::local("out")).output(Output::push().attr("name", "r.io/x")), &[
-            "api local[] > out image[name=r.io/x;push=true]",
-        ]);
+        check(
+            api().tag("app").tag("r.io/a:1").push(),
+            &["api image[name=docker.io/library/app:latest,r.io/a:1;push=true]"],
+        );
+        check(
+            api().tag("app").output(Output::image()).push(),
+            &["api image[name=docker.io/library/app:latest;push=true]"],
+        );
+        check(
+            options().tag("web=r.io/w").target("unit").target("web"),
+            &["unit", "web image[name=r.io/w:latest]"],
+        );
+        check(
+            options().output(Output::oci("o/{target}.tar")).tag("api=a"),
+            &["api oci[name=docker.io/library/a:latest] > o/api.tar", "web oci[] > o/web.tar"],
+        );
+        check(
+            api().output(Output::local("out")).output(Output::push().attr("name", "r.io/x")),
+            &["api local[] > out image[name=r.io/x;push=true]"],
+        );
     }
 
     #[test]
@@ -397,7 +414,10 @@ mod tests {
         check(api().output(Output::tar("a")).output(Output::oci("a")), "two outputs go to a");
         check(api().tag("app"), "keeps no images");
         check(api().tag("app").output(Output::local("o")), "tag `app` is lost");
-        check(options().context_named("asets", "a"), "no step reads context `asets`: the contexts are assets, context");
+        check(
+            options().context_named("asets", "a"),
+            "no step reads context `asets`: the contexts are assets, context",
+        );
         check(BuildOptions::new("."), "add `--context assets=DIRECTORY`");
         let token = buildkit_client::session::secrets::Secret::value("x").unwrap();
         check(options().secret("token", token), "takes no secret `token`: there are none");

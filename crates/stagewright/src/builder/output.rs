@@ -49,7 +49,9 @@ pub enum OutputError {
     #[error("output `{0}` has no type: image, registry, tar, oci, docker and local are known")]
     NoType(String),
     /// A form that is not known.
-    #[error("output `{text}` has the unknown type `{kind}`: image, registry, tar, oci, docker and local are known")]
+    #[error(
+        "output `{text}` has the unknown type `{kind}`: image, registry, tar, oci, docker and local are known"
+    )]
     Kind {
         /// The output.
         text: String,

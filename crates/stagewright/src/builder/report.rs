@@ -119,7 +119,9 @@ impl Report {
 
     /// The targets that failed, with the reason.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &Failure)> {
-        self.targets.iter().filter_map(|report| Some((report.target.as_str(), report.outcome.as_ref().err()?)))
+        self.targets
+            .iter()
+            .filter_map(|report| Some((report.target.as_str(), report.outcome.as_ref().err()?)))
     }
 }
 

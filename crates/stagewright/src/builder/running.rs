@@ -132,7 +132,8 @@ impl Work {
         };
         let targets = join_all(orders.iter().map(|order| targets.build(order))).await;
         let Sessions { context, exports } = sessions;
-        join_all(exports.into_values().map(|(session, _)| session).chain([context]).map(Session::close)).await;
+        join_all(exports.into_values().map(|(session, _)| session).chain([context]).map(Session::close))
+            .await;
         Report { targets }
     }
 }
@@ -177,7 +178,9 @@ impl Targets<'_> {
         let answer = match self.client.build(request, on_status, drive).await {
             Ok(answer) => answer,
             // What failed here the daemon only knows as a broken stream.
-            Err(error) => return Err(exports.and_then(Exports::failure).map_or_else(|| error.into(), Failure::from)),
+            Err(error) => {
+                return Err(exports.and_then(Exports::failure).map_or_else(|| error.into(), Failure::from));
+            }
         };
         if let Some(exports) = exports {
             exports.clone().commit().await?;

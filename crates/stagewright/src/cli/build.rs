@@ -8,8 +8,7 @@ use std::process::{self, ExitCode};
 use std::time::{Duration, Instant};
 
 use buildkit_client::CancellationToken;
-use buildkit_gateway::GatewayError;
-use stagewright_plan::Problems;
+use stagewright_plan::{Problem, Problems};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -47,16 +46,18 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
     if let Some(path) = &args.metadata_file {
         write_metadata(path, &report)?;
     }
+    let code = match (interrupted.is_cancelled(), report.is_success()) {
+        (true, _) => INTERRUPTED,
+        (false, false) => FAILED,
+        (false, true) => 0,
+    };
+    match code {
+        0 => tell(&hints(&report)),
+        INTERRUPTED => {}
+        _ => tell(&failures(&report, &display)),
+    }
     write_out(summary(&report).as_bytes())?;
-    if interrupted.is_cancelled() {
-        return Ok(ExitCode::from(INTERRUPTED));
-    }
-    if !report.is_success() {
-        tell(&failures(&report, &display));
-        return Ok(ExitCode::from(FAILED));
-    }
-    tell(&hints(&report));
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(code))
 }
 
 async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliError> {
@@ -92,7 +93,11 @@ async fn interrupt(mut signals: Signal, interrupted: CancellationToken) {
 }
 
 /// Shows the build until it ends.
-async fn follow(mut running: Running, mode: Mode, interrupted: &CancellationToken) -> (Report, Display<io::Stderr>) {
+async fn follow(
+    mut running: Running,
+    mode: Mode,
+    interrupted: &CancellationToken,
+) -> (Report, Display<io::Stderr>) {
     let terminal = terminal::screen();
     let options = Options { mode, terminal, colours: terminal::colours() };
     let mut display = Display::new(options, io::stderr());
@@ -114,8 +119,8 @@ async fn follow(mut running: Running, mode: Mode, interrupted: &CancellationToke
                 Some(Event::Status { target, update }) => display.update(begin.elapsed(), &target, &update),
                 Some(Event::Ended(report)) => display.ended(begin.elapsed(), &report.target),
                 Some(Event::ContextSkipped { context, path }) => {
-                    tell(&format!("note: {path} of context `{context}` is left out: it cannot be sent\n"));
-                    Ok(())
+                    let note = format!("note: {path} of context `{context}` is left out: it cannot be sent");
+                    display.note(begin.elapsed(), &note)
                 }
                 Some(Event::Lowered { .. } | Event::ContextSent { .. }) => Ok(()),
             },
@@ -142,7 +147,8 @@ fn summary(report: &Report) -> String {
                 (None, false) => "passed",
             };
             let files = product.files.iter().map(|file| file.display().to_string());
-            let places: String = product.names.iter().cloned().chain(files).map(|place| format!(" {place}")).collect();
+            let places: String =
+                product.names.iter().cloned().chain(files).map(|place| format!(" {place}")).collect();
             text.push_str(&format!("{} {what}{places}\n", target.target));
         }
     }
@@ -162,28 +168,29 @@ fn hints(report: &Report) -> String {
 
 /// Every failure once, with the step, its output and the lines of the program.
 fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
-    let style = terminal::style();
-    let mut text = String::new();
-    let mut of_daemon: Vec<(&str, &GatewayError)> = Vec::new();
+    let mut of_program: Vec<Problem> = Vec::new();
+    let mut of_daemon: Vec<diagnostics::Failure<'_>> = Vec::new();
+    // Targets by what failed them: one `.dockerignore` fails all that read it.
+    let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (target, failure) in report.failures() {
-        match failure.drive() {
-            Some(error) if error.problem().is_some() => {
-                let told = error.problem().map(|problem| problems(&Problems::from(problem))).unwrap_or_default();
-                // One problem of the program fails every target alike.
-                if !text.contains(&told) {
-                    text.push_str(&told);
-                }
+        let problem = failure.drive().and_then(DriveError::problem);
+        match (problem, failure.daemon()) {
+            (Some(problem), _) => of_program.push(problem),
+            (None, Some(error)) if names_itself(failure) => {
+                of_daemon.push(diagnostics::Failure { target, error });
             }
-            _ => match failure.daemon() {
-                Some(error) if names_itself(failure) => of_daemon.push((target, error)),
-                _ => text.push_str(&format!("error: `{target}` failed: {failure}\n")),
-            },
+            _ => others.entry(failure.to_string()).or_default().push(format!("`{target}`")),
         }
     }
-    let of_daemon: Vec<_> =
-        of_daemon.into_iter().map(|(target, error)| diagnostics::Failure { target, error }).collect();
+    let mut text = String::new();
+    if let Err(found) = Problems::none_of(of_program) {
+        text.push_str(&problems(&found));
+    }
+    for (reason, targets) in others {
+        text.push_str(&format!("error: {} failed: {reason}\n", targets.join(", ")));
+    }
     if !of_daemon.is_empty() {
-        text.push_str(&diagnostics::failures(&of_daemon, display.state(), style));
+        text.push_str(&diagnostics::failures(&of_daemon, display.state(), terminal::style()));
     }
     text
 }

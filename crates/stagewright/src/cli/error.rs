@@ -73,7 +73,9 @@ impl CliError {
             Self::Problems(problems)
             | Self::Start(StartError::Plan(problems))
             | Self::Definition(DefinitionError::Start(StartError::Plan(problems))) => Some(problems.clone()),
-            Self::Definition(DefinitionError::Failed(failure)) => failure.drive().and_then(DriveError::problem).map(Problems::from),
+            Self::Definition(DefinitionError::Failed(failure)) => {
+                failure.drive().and_then(DriveError::problem).map(Problems::from)
+            }
             _ => None,
         }
     }
@@ -86,7 +88,9 @@ impl CliError {
             | Self::Write(_)
             | Self::Metadata { .. }
             | Self::Runtime(_) => FAILED,
-            Self::Problems(_) | Self::Input(_) | Self::Start(_) | Self::Definition(_) | Self::Terminal => USAGE,
+            Self::Problems(_) | Self::Input(_) | Self::Start(_) | Self::Definition(_) | Self::Terminal => {
+                USAGE
+            }
         }
     }
 }

@@ -47,7 +47,9 @@ pub(super) fn parameters(given: &[String]) -> Result<Vec<(String, String)>, Inpu
 /// `NAME=DIRECTORY`.
 pub(super) fn contexts(given: &[String]) -> Result<Vec<(String, PathBuf)>, InputError> {
     let one = |text: &String| match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(path)))
+        }
         _ => Err(InputError::Context(text.clone())),
     };
     given.iter().map(one).collect()
@@ -110,7 +112,9 @@ mod tests {
     fn secrets_come_from_a_file_or_a_variable() {
         assert_eq!(secret("id=a,src=/dev/null").unwrap().0, "a");
         assert_eq!(secret("type=env,id=b,env=PATH").unwrap().0, "b");
-        for text in ["", "a", "id=a", "id=a,src=b,env=c", "src=b", "id=,env=c", "id=a,id=b,env=c", "id=a,url=b"] {
+        for text in
+            ["", "a", "id=a", "id=a,src=b,env=c", "src=b", "id=,env=c", "id=a,id=b,env=c", "id=a,url=b"]
+        {
             assert!(matches!(secret(text), Err(InputError::Secret(_))), "{text}");
         }
         let error = secret("id=a,src=/no/such/file").unwrap_err().to_string();

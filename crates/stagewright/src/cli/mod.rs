@@ -40,9 +40,12 @@ where
     run(&Program { describe: &describe, parameters: Parameters::of::<P>() })
 }
 
+/// From parameters and a platform to what a program describes.
+type Describe<'a> = &'a dyn Fn(&[(String, String)], &Platform) -> Result<Plan, Problems>;
+
 /// The program whose command line this is.
 struct Program<'a> {
-    describe: &'a dyn Fn(&[(String, String)], &Platform) -> Result<Plan, Problems>,
+    describe: Describe<'a>,
     parameters: Result<Parameters, Problems>,
 }
 
@@ -72,7 +75,7 @@ impl Program<'_> {
 impl What {
     fn options(&self) -> Result<BuildOptions, CliError> {
         let options = BuildOptions::new(&self.context);
-        let options = self.targets.iter().fold(options, |options, target| options.target(target));
+        let options = self.targets.iter().fold(options, BuildOptions::target);
         let contexts = inputs::contexts(&self.contexts)?.into_iter();
         let options = contexts.fold(options, |options, (name, path)| options.context_named(name, path));
         Ok(if self.no_cache { options.no_cache() } else { options })
@@ -98,7 +101,7 @@ fn run(program: &Program<'_>) -> ExitCode {
         Command::Plan(args) => plan::run(program, args),
         Command::Targets(args) => targets::run(program, args),
     };
-    done.unwrap_or_else(|error| error.report())
+    done.unwrap_or_else(CliError::report)
 }
 
 /// Where commands that talk to a daemon run.
