@@ -191,7 +191,9 @@ async fn the_daemon_says_who_it_is_and_what_it_can() {
         assert!(caps.llb.has("exec.meta.base") && caps.frontend.has("gateway.evaluate"));
         assert!(!caps.llb.has("exec.meta.nonsense"));
         assert_eq!(caps.workers[0].id, workers[0].id);
-        Ok::<_, GatewayError>(GatewayResult::single(Ref::scratch()))
+        let scratch = evaluate(&gateway, &Definition::default()).await?;
+        assert!(scratch.is_scratch());
+        Ok::<_, GatewayError>(GatewayResult::single(scratch))
     };
     client.build(BuildRequest::new(&session), drop, drive).await.unwrap();
     session.close().await;

@@ -1,6 +1,6 @@
 //! Outside a BuildKit daemon: connect, session, solve, exports, status.
 //!
-//! A [`Client`] is one connection. A [`Session`](session::Session) on it lets the daemon call back for files
+//! A [`Client`] is one connection. A [`Session`] on it lets the daemon call back for files
 //! and secrets. [`Client::build`] runs a build: a driver against the gateway API, beside a solve of the
 //! control API. [`daemon`] starts a private daemon and stops it.
 //!
