@@ -1,6 +1,6 @@
 //! What a build is asked for, beside the program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use buildkit_client::session::secrets::Secret;
@@ -20,6 +20,7 @@ pub struct BuildOptions {
     pub(super) context: PathBuf,
     pub(super) contexts: BTreeMap<String, PathBuf>,
     pub(super) no_cache: bool,
+    pub(super) without_caps: BTreeSet<String>,
 }
 
 impl Default for BuildOptions {
@@ -41,6 +42,7 @@ impl BuildOptions {
             context: context.into(),
             contexts: BTreeMap::new(),
             no_cache: false,
+            without_caps: BTreeSet::new(),
         }
     }
 
@@ -89,6 +91,12 @@ impl BuildOptions {
     /// Runs every step, cached or not.
     pub fn no_cache(mut self) -> Self {
         self.no_cache = true;
+        self
+    }
+
+    /// As on a daemon that lacks a capability, such as `passthroughop`: to see what a build is there.
+    pub fn without_cap(mut self, cap: impl Into<String>) -> Self {
+        self.without_caps.insert(cap.into());
         self
     }
 }
