@@ -1,6 +1,6 @@
 //! A build under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ pub(super) struct Work {
     pub(super) platform: Platform,
     pub(super) sources: BTreeMap<String, String>,
     pub(super) no_cache: bool,
+    pub(super) without_caps: BTreeSet<String>,
     pub(super) events: UnboundedSender<Event>,
 }
 
@@ -110,7 +111,7 @@ impl std::fmt::Debug for Running {
 impl Work {
     /// Builds every target on the one connection, each to its own end.
     async fn run(self, cancel: CancellationToken) -> Report {
-        let Self { client, plan, orders, sessions, platform, sources, no_cache, events } = self;
+        let Self { client, plan, orders, sessions, platform, sources, no_cache, without_caps, events } = self;
         let checked = check(&plan).expect("a Plan is checked before its build is started");
         let session = sessions.context.id().to_owned();
         let targets = Targets {
@@ -124,6 +125,7 @@ impl Work {
                 session,
                 sources,
                 no_cache,
+                without_caps,
             },
             lowered: OnceCell::new(),
             sessions: &sessions,
@@ -205,9 +207,7 @@ fn vertices(graph: &buildkit_llb::Graph, target: &LoweredTarget) -> Result<Vec<V
     let mut vertices: Vec<Vertex> = Vec::new();
     for output in target.gates.iter().map(|(_, output)| *output).chain([target.output]) {
         let definition = graph.definition(output)?;
-        // The last op only names the result: no daemon tells of it.
-        let steps = definition.digests().len().saturating_sub(1);
-        for digest in definition.digests().take(steps) {
+        for digest in definition.digests() {
             let name = definition.metadata().get(&digest).and_then(buildkit_llb::Metadata::custom_name);
             let vertex = Vertex { digest: digest.to_string(), name: name.unwrap_or_default().to_owned() };
             if !vertices.contains(&vertex) {
