@@ -4,7 +4,7 @@
 //! inside one it would run over stdin and stdout. [`lower`] asks what the Plan needs to know of the world and lowers
 //! it, once for all targets; [`drive`] builds one of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::sync::Arc;
 
@@ -44,6 +44,8 @@ pub(crate) struct Invocation<'a> {
     pub(crate) sources: BTreeMap<String, String>,
     /// Whether every step runs, cached or not.
     pub(crate) no_cache: bool,
+    /// Capabilities that count as missing, whatever the daemon says.
+    pub(crate) without_caps: BTreeSet<String>,
 }
 
 /// Why a build is given up before the daemon ends it.
@@ -125,7 +127,8 @@ pub(crate) async fn lower<C: Channel>(
     let world = World {
         platform: platform.clone(),
         build_platform: build_platform.clone(),
-        passthrough: known.llb.has(caps::PASSTHROUGH_OP),
+        passthrough: known.llb.has(caps::PASSTHROUGH_OP)
+            && !invocation.without_caps.contains(caps::PASSTHROUGH_OP),
         images: configs.into_iter().collect(),
         contexts: contexts.into_iter().collect(),
         sources: invocation.sources.clone(),

@@ -84,7 +84,7 @@ pub use stagewright_plan::{
 pub use {schemars, serde, stagewright_plan};
 
 #[cfg(feature = "client")]
-pub use builder::{BuildOptions, Builder, Event, Output, Report};
+pub use builder::{BuildOptions, Builder, Event, Output, Report, Running};
 #[cfg(feature = "cli")]
 pub use cli::main;
 #[cfg(feature = "client")]

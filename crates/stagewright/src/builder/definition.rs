@@ -69,6 +69,7 @@ impl Builder {
             identity,
             sources: sources::read(sources::sites(plan)),
             no_cache: options.no_cache,
+            without_caps: options.without_caps.clone(),
         };
         let mut lowered = None;
         let drive = async |gateway| {

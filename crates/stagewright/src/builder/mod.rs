@@ -160,6 +160,7 @@ impl Builder {
             platform: self.platform(),
             sources: sources::read(sources::sites(&plan)),
             no_cache: options.no_cache,
+            without_caps: options.without_caps.clone(),
             plan,
             events,
         };
