@@ -106,7 +106,13 @@ fn build(b: &Build, p: Params) -> Targets {
             .healthcheck(Healthcheck::cmd(["node", "packages/shared/dist/healthcheck.js"]).every(secs(30)))
             .cmd(["node".to_owned(), format!("{home}/dist/main.js")])
             .gated_by([&shared_test, &test]);
-        targets = targets.product(image).target(test);
+        // The builder as an image, to work in: never built unless it is asked for.
+        let dev = built
+            .dev(format!("{name}-dev"))
+            .env("PORT", service.port)
+            .expose(service.port)
+            .cmd(["npm".to_owned(), "start".to_owned(), format!("--workspace=@demo/{name}")]);
+        targets = targets.product(image).target(test).target(dev);
     }
     targets
 }

@@ -158,7 +158,7 @@ impl Step {
 
 #[cfg(test)]
 mod tests {
-    use buildkit_client::Vertex;
+    use buildkit_client::status::Vertex;
     use stagewright::builder;
 
     use super::*;

@@ -63,7 +63,7 @@ struct Story<'a> {
 impl Story<'_> {
     /// Cold, again, after an edit.
     async fn builds(&self, builder: &Builder) -> Result<(Times, Built)> {
-        let options = self.pushed(SERVICES.map(|service| service.name.to_owned()));
+        let options = self.pushed(&SERVICES.map(|service| service.name.to_owned()));
 
         println!("\n1. A cold build: all three images from one invocation, each gated by its tests, pushed.");
         println!(
@@ -102,7 +102,7 @@ impl Story<'_> {
     async fn build_for_development(&self, builder: &Builder) -> Result<Built> {
         println!("\nThe builders as images, to compare with: targets of their own, of the same stages.");
         let names = SERVICES.map(|service| development(service.name));
-        let options = names.iter().fold(self.pushed(names.clone()), |options, name| options.target(name));
+        let options = names.iter().fold(self.pushed(&names), BuildOptions::target);
         let built = build(builder, &self.plan, &options).await?;
         println!("  {:.1} s, {} ran", built.seconds, count(built.facts.ran().len(), "command"));
         if !built.facts.ran().is_empty() {
@@ -220,7 +220,7 @@ impl Story<'_> {
     }
 
     /// Options that push these targets.
-    fn pushed(&self, targets: [String; 3]) -> BuildOptions {
+    fn pushed(&self, targets: &[String]) -> BuildOptions {
         let options = BuildOptions::new(&self.project.directory).push();
         targets
             .iter()
