@@ -73,36 +73,28 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     let place = Place::find()?;
+    // Ctrl-C ends the wait for the lock; after it, a task ends in good order.
+    let _lock = match task {
+        Task::Status | Task::Env | Task::Codegen { .. } | Task::Tidy => None,
+        _ => Some(place.lock()?),
+    };
     process::watch_interrupts()?;
     match task {
-        Task::Demo => {
-            let _lock = place.lock()?;
-            demo::demo(&place)
-        }
+        Task::Demo => demo::demo(&place),
         Task::Up => {
-            let _lock = place.lock()?;
             up::up(&place)?;
             up::status(&place);
             Ok(())
         }
-        Task::Down { purge } => {
-            let _lock = place.lock()?;
-            up::down(&place, purge)
-        }
+        Task::Down { purge } => up::down(&place, purge),
         Task::Status => {
             up::status(&place);
             Ok(())
         }
         Task::Env => up::env(&place),
-        Task::Images => {
-            let _lock = place.lock()?;
-            images::ensure(&place, &up::running(&place)?)
-        }
+        Task::Images => images::ensure(&place, &up::running(&place)?),
         Task::Codegen { check } => Ok(codegen::run(check)?),
         Task::Tidy => tidy::run(&place),
-        Task::Test { bless } => {
-            let _lock = place.lock()?;
-            test::test(&place, bless)
-        }
+        Task::Test { bless } => test::test(&place, bless),
     }
 }
