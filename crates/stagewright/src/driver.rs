@@ -1,7 +1,7 @@
 //! The driver: a build as calls of the gateway API.
 //!
 //! It knows nothing of what surrounds the gateway: outside a daemon it runs beside a solve of the control API,
-//! inside one it would run over stdin and stdout. [`lower`] asks what the Plan needs to know of the world and lowers
+//! inside one it would run over stdin and stdout. [`lower()`] asks what the Plan needs to know of the world and lowers
 //! it, once for all targets; [`drive`] builds one of them.
 
 use std::collections::{BTreeMap, BTreeSet};

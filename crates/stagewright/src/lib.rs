@@ -47,7 +47,7 @@
 //! Run it as `cargo run -- build -t registry.example/app:1 --push .`; `--help` lists its parameters.
 //!
 //! Another program that wants to build, and not to be a command line, calls [`Builder`]: it gets events and
-//! digests, and nothing is printed. A program's own tests call [`plan`].
+//! digests, and nothing is printed. A program's own tests call [`plan()`].
 //!
 //! # Features
 //!
