@@ -50,11 +50,11 @@ pub(crate) fn test(place: &Place, bless: bool) -> Result<()> {
 fn checks(place: &Place, report: &mut Report) {
     report.part("format", || run(cargo(place).args(["fmt", "--all", "--check"])));
     report.part("clippy", || {
-        let arguments = ["clippy", "--workspace", "--all-targets", "--all-features"];
+        let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--keep-going"];
         run(cargo(place).args(arguments).args(["--", "--deny", "warnings"]))
     });
     report.part("docs", || {
-        let arguments = ["doc", "--workspace", "--all-features", "--no-deps"];
+        let arguments = ["doc", "--workspace", "--all-features", "--no-deps", "--keep-going"];
         run(cargo(place).args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
     });
     report.part("codegen", || Ok(codegen::run(true)?));
