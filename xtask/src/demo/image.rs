@@ -1,8 +1,9 @@
 //! An image as the registry serves it: its config, its layers, its size.
 
-use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use flate2::read::MultiGzDecoder;
@@ -12,6 +13,7 @@ use stagewright::stagewright_plan::config::ImageConfig;
 use stagewright_tests::{Descriptor, Registry, digest_of};
 
 use super::unpack;
+use crate::process;
 use crate::tools::hex;
 
 /// An image in the registry.
@@ -52,38 +54,62 @@ impl<'a> Image<'a> {
         self.layers.iter().map(|layer| layer.size).sum()
     }
 
-    /// The bytes of those layers that another image does not have.
-    pub(super) fn size_without(&self, other: &Image<'_>) -> u64 {
-        let theirs: BTreeSet<&str> = other.layers.iter().map(|layer| layer.digest.as_str()).collect();
-        let own = self.layers.iter().filter(|layer| !theirs.contains(layer.digest.as_str()));
-        own.map(|layer| layer.size).sum()
+    /// The bytes of the layers above the base.
+    pub(super) fn size_above(&self, base: &Base) -> u64 {
+        self.size() - self.layers[..base.layers].iter().map(|layer| layer.size).sum::<u64>()
     }
 
-    /// Pulls every layer into an empty directory, checking its digest.
-    pub(super) fn unpack(&self, root: &Path) -> Result<()> {
-        for layer in &self.layers {
-            let context = || format!("layer {} of {}", layer.digest, self.repository);
-            let blob =
-                Hashing { inner: self.registry.blob(&self.repository, &layer.digest)?, hash: Sha256::new() };
-            let mut blob = match layer.media_type.as_str() {
-                kind if kind.ends_with("gzip") => {
-                    let mut tar = MultiGzDecoder::new(blob);
-                    unpack::lay(&mut tar, root).with_context(context)?;
-                    tar.into_inner()
-                }
-                kind if kind.ends_with("tar") => {
-                    let mut tar = blob;
-                    unpack::lay(&mut tar, root).with_context(context)?;
-                    tar
-                }
-                kind => bail!("{}: {kind} is neither a tar nor one by gzip", context()),
-            };
-            // Bytes after the archive's end belong to the blob.
-            io::copy(&mut blob, &mut io::sink())?;
-            let found = format!("sha256:{}", hex(&blob.hash.finalize()));
-            same_digest(&layer.digest, &found).with_context(context)?;
-        }
-        Ok(())
+    /// Unpacks the image beside the base, with which it shares what it does not change.
+    pub(super) fn unpack(&self, base: &Base, root: &Path) -> Result<()> {
+        // Hard links: a layer replaces files, and never writes into one.
+        process::run(Command::new("cp").args(["--archive", "--link"]).arg(&base.root).arg(root))?;
+        self.layers[base.layers..].iter().try_for_each(|layer| self.lay(layer, root))
+    }
+
+    /// Pulls a layer and lays it over what is there, checking its digest.
+    fn lay(&self, layer: &Descriptor, root: &Path) -> Result<()> {
+        let context = || format!("layer {} of {}", layer.digest, self.repository);
+        let blob = self.registry.blob(&self.repository, &layer.digest)?;
+        let blob = Hashing { inner: blob, hash: Sha256::new() };
+        let mut rest = match layer.media_type.as_str() {
+            kind if kind.ends_with("gzip") => {
+                let mut tar = MultiGzDecoder::new(blob);
+                unpack::lay(&mut tar, root).with_context(context)?;
+                tar.into_inner()
+            }
+            kind if kind.ends_with("tar") => {
+                let mut tar = blob;
+                unpack::lay(&mut tar, root).with_context(context)?;
+                tar
+            }
+            kind => bail!("{}: {kind} is neither a tar nor one by gzip", context()),
+        };
+        // Bytes after the archive's end belong to the blob.
+        io::copy(&mut rest, &mut io::sink())?;
+        let found = format!("sha256:{}", hex(&rest.hash.finalize()));
+        same_digest(&layer.digest, &found).with_context(context)
+    }
+}
+
+/// The layers that all images begin with, unpacked once.
+pub(super) struct Base {
+    /// How many they are.
+    layers: usize,
+    root: PathBuf,
+}
+
+impl Base {
+    /// Unpacks into a new directory what these images have in common.
+    pub(super) fn unpack(images: &[&Image<'_>], root: PathBuf) -> Result<Self> {
+        let (first, others) = images.split_first().context("there are no images")?;
+        let shared = |at: usize| {
+            let digest = |image: &Image<'_>| image.layers.get(at).map(|layer| layer.digest.clone());
+            others.iter().all(|image| digest(image) == digest(first))
+        };
+        let layers = (0..first.layers.len()).take_while(|at| shared(*at)).count();
+        fs::create_dir(&root).with_context(|| format!("cannot create {}", root.display()))?;
+        first.layers[..layers].iter().try_for_each(|layer| first.lay(layer, &root))?;
+        Ok(Self { layers, root })
     }
 }
 

@@ -16,9 +16,9 @@ pub(super) struct Service {
 
 /// A request, and its answer.
 pub(super) struct Request {
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
-    pub(super) body: &'static str,
+    method: &'static str,
+    path: &'static str,
+    body: &'static str,
     status: &'static str,
     /// Texts that must stand in the answer.
     contains: &'static [&'static str],
@@ -86,6 +86,11 @@ impl Request {
     pub(super) fn program(&self) -> Vec<String> {
         let words = ["node", "--input-type=module", "--eval", ASK, "--", self.method, self.path, self.body];
         words.map(str::to_owned).to_vec()
+    }
+
+    /// The request as a person reads it.
+    pub(super) fn line(&self) -> String {
+        [self.method, self.path, self.body].join(" ").trim_end().to_owned()
     }
 
     /// Checks what the program wrote; gives the status, and the lines that matter.

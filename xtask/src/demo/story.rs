@@ -11,7 +11,8 @@ use stagewright_tests::Registry;
 use super::build::{Built, build};
 use super::bundle;
 use super::container::Container;
-use super::image::Image;
+use super::facts::Shared;
+use super::image::{Base, Image};
 use super::inspect::Contents;
 use super::project::{EDITED, Project};
 use super::service::{SERVICES, Service};
@@ -35,19 +36,31 @@ pub(super) fn tell(place: &Place, fixtures: &Fixtures, state: &Path) -> Result<(
 
     let (times, edited) = runtime.block_on(story.builds(&builder))?;
     let developed = runtime.block_on(story.build_for_development(&builder))?;
+
+    println!(
+        "\n4. The images, pulled from the registry and run by runc as their configs say: read-only, without"
+    );
+    println!("  capabilities, each in a network of its own, where it is asked.");
     let registry = Registry::new(&fixtures.registry);
-    let development = story.project.development_packages()?;
+    let images = SERVICES.iter().map(|service| {
+        let image = story.find(&registry, service.name, &edited)?;
+        Ok((service, image, story.find(&registry, &development(service.name), &developed)?))
+    });
+    let images = images.collect::<Result<Vec<_>>>()?;
+    let all: Vec<&Image<'_>> = images.iter().flat_map(|(_, image, builder)| [image, builder]).collect();
+    let base = Base::unpack(&all, state.join("base"))?;
+    let packages = story.project.development_packages()?;
     let mut rows = Vec::new();
-    println!("\n4. The images, pulled from the registry and run by runc as their configs say.");
-    for service in &SERVICES {
-        rows.push(story.service(service, &registry, &development, (&edited, &developed))?);
+    for (service, image, builder) in &images {
+        rows.push(story.service(service, (image, builder), &base, &packages)?);
     }
+
     println!("\n5. Sizes. The builder is the stage that compiled the service, as an image.");
     println!(
-        "  In no runtime image is a compiler, or one of {} packages that only development",
-        development.len()
+        "  In no runtime image is a compiler, or one of the {} packages that only development",
+        packages.len()
     );
-    println!("  needs; each builder has both.");
+    println!("  needs; TypeScript's compiler and such packages are in every builder.");
     println!("\n{}", table(&rows, &times).trim_end());
     Ok(())
 }
@@ -115,55 +128,40 @@ impl Story<'_> {
     fn service(
         &self,
         service: &Service,
-        registry: &Registry,
-        development_packages: &[String],
-        (runtimes, builders): (&Built, &Built),
+        (image, builder): (&Image<'_>, &Image<'_>),
+        base: &Base,
+        packages: &[String],
     ) -> Result<Row> {
         let name = service.name;
+        println!("\n  {} of {}", self.image(name), bytes(image.size()));
         let bundle = self.state.join(name);
-        let image = self.unpack(registry, name, runtimes, &bundle)?;
-        let contents = Contents::of(&bundle.join("rootfs"), development_packages)?;
+        let contents = unpack(image, base, &bundle, packages)?;
         if let Some(compiler) = contents.compilers.first() {
             bail!("the image of {name} should have no compiler, but has {}", compiler.display());
         }
         if let Some(package) = contents.development.first() {
             bail!("the image of {name} should have nothing of development, but has {package}");
         }
-        println!("\n  {} of {}", self.image(name), bytes(image.size()));
-        self.run(service, &image, &bundle)?;
-        remove(&bundle)?;
+        self.run(service, image, &bundle)?;
 
-        let name = development(service.name);
-        let directory = self.state.join(&name);
-        let builder = self.unpack(registry, &name, builders, &directory)?;
-        let builder_contents = Contents::of(&directory.join("rootfs"), development_packages)?;
-        if builder_contents.compilers.is_empty() || builder_contents.development.is_empty() {
-            bail!("{name} should have a compiler and packages of development, but has none");
+        let built = unpack(builder, base, &self.state.join(development(name)), packages)?;
+        if built.compilers.is_empty() || built.development.is_empty() {
+            bail!("the builder of {name} should have a compiler and packages of development, but has none");
         }
-        remove(&directory)?;
         Ok(Row {
-            image: service.name,
+            image: name,
             size: Pair { image: image.size(), builder: builder.size() },
-            above: Pair { image: image.size_without(&builder), builder: builder.size_without(&image) },
-            unpacked: Pair { image: contents.bytes, builder: builder_contents.bytes },
+            above: Pair { image: image.size_above(base), builder: builder.size_above(base) },
+            unpacked: Pair { image: contents.bytes, builder: built.bytes },
         })
     }
 
-    /// Pulls an image into `rootfs` of a new directory.
-    fn unpack<'a>(
-        &self,
-        registry: &'a Registry,
-        target: &str,
-        built: &Built,
-        directory: &Path,
-    ) -> Result<Image<'a>> {
+    /// The image of a target, as the registry has it: what was built of it.
+    fn find<'a>(&self, registry: &'a Registry, target: &str, built: &Built) -> Result<Image<'a>> {
         let image = Image::find(registry, &repository(target), &self.mark)?;
         if built.digests.get(target) != Some(&image.digest) {
             bail!("the registry should have what was built of {target}, but has {}", image.digest);
         }
-        let root = directory.join("rootfs");
-        fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
-        image.unpack(&root)?;
         Ok(image)
     }
 
@@ -201,7 +199,7 @@ impl Story<'_> {
         for request in service.requests {
             let answer = request.check(&container.exec(&request.program())?);
             let answer = answer.with_context(|| format!("{name} answers wrongly\n{}", container.log()))?;
-            println!("    {} {} {}", request.method, request.path, request.body);
+            println!("    {}", request.line());
             println!("      {answer}");
         }
         let log = container.log();
@@ -249,12 +247,15 @@ fn ran_once(built: &Built) -> Result<()> {
         bail!("the images should share commands, but the status streams tell of none");
     }
     println!("  what several images share:");
-    for step in &shared {
+    let (commands, copies): (Vec<&Shared<'_>>, Vec<&Shared<'_>>) =
+        shared.iter().partition(|step| step.name.contains("] RUN "));
+    for step in commands {
         println!("    ran {} for {} images  {}", times(step.runs), step.targets, step.name);
     }
     if let Some(step) = shared.iter().find(|step| step.runs != 1) {
         bail!("{} should run once, but ran {}", step.name, times(step.runs));
     }
+    println!("    and {}, each once", count(copies.len(), "copy step"));
     Ok(())
 }
 
@@ -309,6 +310,10 @@ fn times(number: usize) -> String {
     }
 }
 
-fn remove(directory: &Path) -> Result<()> {
-    fs::remove_dir_all(directory).with_context(|| format!("cannot remove {}", directory.display()))
+/// Unpacks an image into `rootfs` of a new directory, and looks at what is in it.
+fn unpack(image: &Image<'_>, base: &Base, directory: &Path, packages: &[String]) -> Result<Contents> {
+    fs::create_dir(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    let root = directory.join("rootfs");
+    image.unpack(base, &root)?;
+    Contents::of(&root, packages)
 }

@@ -5,7 +5,7 @@ pub(super) struct Row {
     pub(super) image: &'static str,
     /// Bytes of the layers, compressed.
     pub(super) size: Pair,
-    /// Bytes of those layers that the other does not have: what lies above the base image.
+    /// Bytes of those layers that lie above the base image.
     pub(super) above: Pair,
     /// Bytes of the files.
     pub(super) unpacked: Pair,
@@ -26,33 +26,29 @@ pub(super) struct Times {
 
 /// The rows with a heading, then the times.
 pub(super) fn table(rows: &[Row], times: &Times) -> String {
-    let mut text = format!(
-        "{:8}  {:>9}  {:>9}  {:>5}  {:>9}  {:>9}  {:>9}  {:>9}\n",
-        "image", "size", "builder", "ratio", "above", "builder", "unpacked", "builder"
-    );
+    let mut text = line("image", ["layers", "of these above the base", "files"].map(str::to_owned));
     for Row { image, size, above, unpacked } in rows {
-        text.push_str(&format!(
-            "{image:8}  {:>9}  {:>9}  {:>5}  {:>9}  {:>9}  {:>9}  {:>9}\n",
-            bytes(size.image),
-            bytes(size.builder),
-            size.ratio(),
-            bytes(above.image),
-            bytes(above.builder),
-            bytes(unpacked.image),
-            bytes(unpacked.builder),
-        ));
+        text.push_str(&line(image, [size, above, unpacked].map(Pair::cell)));
     }
     let Times { cold, again, edit } = times;
-    text.push_str("size: compressed layers; above: those above what both share, which is the base image\n\n");
+    text.push_str(
+        "Each is the image's of its builder's; layers are compressed, and all share the base image's.\n\n",
+    );
     text.push_str(&format!(
         "build     cold {cold:.1} s    no-op {again:.1} s    one-file edit {edit:.1} s\n"
     ));
     text
 }
 
+fn line(name: &str, cells: [String; 3]) -> String {
+    let [first, second, third] = cells;
+    format!("{name:8}  {first:27}  {second:27}  {third}\n")
+}
+
 impl Pair {
-    fn ratio(&self) -> String {
-        format!("{:.0} %", 100.0 * self.image as f64 / self.builder as f64)
+    fn cell(&self) -> String {
+        let share = 100.0 * self.image as f64 / self.builder as f64;
+        format!("{} of {} ({share:.0} %)", bytes(self.image), bytes(self.builder))
     }
 }
 
@@ -84,14 +80,12 @@ mod tests {
             unpacked: pair(150_000_000, 250_000_000),
         };
         let text = table(&[row], &Times { cold: 61.25, again: 0.5, edit: 4.0 });
-        let mut lines = text.lines();
-        assert!(lines.next().unwrap().starts_with("image"));
-        let row: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
-        assert_eq!(row[..7], ["api", "50.0", "MB", "80.0", "MB", "62", "%"]);
+        let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
-            text.lines().last().unwrap(),
-            "build     cold 61.2 s    no-op 0.5 s    one-file edit 4.0 s"
+            lines[1],
+            "api       50.0 MB of 80.0 MB (62 %)    300.0 kB of 30.3 MB (1 %)    150.0 MB of 250.0 MB (60 %)"
         );
+        assert_eq!(lines[4], "build     cold 61.2 s    no-op 0.5 s    one-file edit 4.0 s");
     }
 
     #[test]
