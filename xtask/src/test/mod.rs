@@ -26,6 +26,7 @@ const KINDS: [&str; 4] = ["golden", "compile-fail", "differential", "integration
 pub(crate) fn test(place: &Place, bless: bool) -> Result<()> {
     let mut report = Report::default();
     checks(place, &mut report);
+    check_interrupt()?;
     match fixtures(place, &mut report) {
         Ok(fixtures) => {
             tests(place, &fixtures, &mut report);
