@@ -80,6 +80,8 @@ fn fixtures(place: &Place, report: &mut Report) -> Result<Fixtures> {
 }
 
 fn tests(place: &Place, fixtures: &Fixtures, report: &mut Report) {
+    // Integration tests run the examples as their users do.
+    report.part("programs", || run(cargo(place).args(["build", "--workspace", "--bins", "--all-features"])));
     let workspace = ["test", "--workspace", "--all-features", "--no-fail-fast"];
     let mut part = |name: &str, which: &[&str]| {
         let mut command = cargo(place);
