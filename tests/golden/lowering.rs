@@ -19,14 +19,14 @@ fn a_file_in_an_empty_image() {
         build,
         "app",
         expect![[r##"
-        #0 file
-            [0] on scratch: mkfile /hello mode 0644 "hello\n"
-            llb.customname "[internal] preparing inline document"
-        #1 file
-            [0] on scratch: copy #0 /hello -> /hello parents
-            llb.customname "[app 1/1] FILE /hello"
-        result #1
-    "##]],
+            #0 file
+                [0] on scratch: mkfile /EOF mode 0644 "hello\n"
+                llb.customname "[internal] preparing inline document"
+            #1 file
+                [0] on scratch: copy #0 /EOF -> /hello parents
+                llb.customname "[app 1/1] FILE /hello"
+            result #1
+        "##]],
     );
 }
 
@@ -174,25 +174,25 @@ fn directories_and_files() {
         build,
         "app",
         expect![[r##"
-        #0 source docker-image://docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab (linux/amd64)
-            llb.customname "[app] FROM docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab"
-        #1 file
-            [0] on #0: mkdir /srv mode 0755 parents owner www-data@#0:
-            llb.customname "[app 2/5] WORKDIR /srv"
-        #2 file
-            [0] on #1: mkdir /srv/data/in mode 0755 parents
-            llb.customname "[app 3/5] MKDIR data/in"
-        #3 file
-            [0] on scratch: mkfile /start mode 0644 "#!/bin/sh\nexec true\n"
-            llb.customname "[internal] preparing inline document"
-        #4 file
-            [0] on #2: copy #3 /start -> /srv/bin/start mode 0755 owner 0:staff@#2 parents
-            llb.customname "[app 4/5] FILE bin/start"
-        #5 file
-            [0] on #4: mkdir /srv/sub mode 0755 parents owner www-data@#4:
-            llb.customname "[app 5/5] WORKDIR sub"
-        result #5
-    "##]],
+            #0 source docker-image://docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab (linux/amd64)
+                llb.customname "[app] FROM docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab"
+            #1 file
+                [0] on #0: mkdir /srv mode 0755 parents owner www-data@#0:
+                llb.customname "[app 2/5] WORKDIR /srv"
+            #2 file
+                [0] on #1: mkdir /srv/data/in mode 0755 parents
+                llb.customname "[app 3/5] MKDIR data/in"
+            #3 file
+                [0] on scratch: mkfile /EOF mode 0644 "#!/bin/sh\nexec true\n"
+                llb.customname "[internal] preparing inline document"
+            #4 file
+                [0] on #2: copy #3 /EOF -> /srv/bin/start mode 0755 owner 0:staff@#2 parents
+                llb.customname "[app 4/5] FILE bin/start"
+            #5 file
+                [0] on #4: mkdir /srv/sub mode 0755 parents owner www-data@#4:
+                llb.customname "[app 5/5] WORKDIR sub"
+            result #5
+        "##]],
     );
 }
 

@@ -43,7 +43,9 @@ async fn buildctl_builds_what_print_prints() {
 
     let definition = stdout(program("microservices").args(["print", "--target", "api"]).arg(project.path()));
     let ran = ran(&mut buildctl(&[("context", project.path())]), &definition);
-    assert!(ran.iter().all(|name| name == "[internal] load build context"), "{ran:?}");
+    // An image is looked up anew, not run.
+    let steps = ran.iter().filter(|name| !name.contains("] FROM ") && *name != "[internal] load build context");
+    assert_eq!(steps.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 const DOCKERFILE: &str = r#"

@@ -23,6 +23,16 @@ pub(crate) const MAX_MESSAGE: usize = 16 << 20;
 /// Largest list of headers or trailers: an error's details carry whole source files.
 pub(crate) const MAX_HEADERS: u32 = 16 << 20;
 
+/// How many bytes of one stream may be under way.
+pub(crate) const STREAM_WINDOW: u32 = 512 << 10;
+
+/// How many bytes of all streams together may be under way.
+///
+/// Much more than one stream's, so that a stream that is not read does not stop the others. And hyper's h2 ends a
+/// connection on which the frames that wait, each counted as 256 bytes at least, fill half of it: a daemon that sends a
+/// directory tree fills a stream's window with frames of 20 bytes.
+pub(crate) const CONNECTION_WINDOW: u32 = 64 << 20;
+
 /// From the first packet to the daemon's first answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// A silent daemon is asked after this long, and given up after as long again.
@@ -183,15 +193,16 @@ impl Client {
 
 async fn connect(endpoint: &Endpoint) -> Result<Client, ConnectError> {
     let refused = |source| refusal(endpoint, source);
-    // Windows are left at hyper's defaults, where the connection's is larger than a stream's: with equal
-    // ones a stream that is not read stops all others. A limit on whole calls would end long builds.
+    // A limit on whole calls would end long builds.
     let transport = Transport::from_shared(format!("http://{}", endpoint.authority()))
         .map_err(refused)?
         .connect_timeout(CONNECT_LIMIT)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
         .keep_alive_while_idle(true)
-        .http2_max_header_list_size(MAX_HEADERS);
+        .http2_max_header_list_size(MAX_HEADERS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
     let channel = match endpoint {
         Endpoint::Unix(path) => {
             let path = path.clone();

@@ -31,7 +31,7 @@ use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::service::Routes;
 use tonic::transport::Channel;
 
-use crate::client::{MAX_HEADERS, MAX_MESSAGE};
+use crate::client::{CONNECTION_WINDOW, MAX_HEADERS, MAX_MESSAGE, STREAM_WINDOW};
 use crate::id::{NoRandomness, new_id};
 use filesend::FileSend;
 use filesync::FileSync;
@@ -188,6 +188,8 @@ async fn serve(
     let server = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(MAX_HEADERS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .serve_connection(TokioIo::new(pipe), TowerToHyperService::new(routes));
     tokio::select! {
         ended = server => if let Err(error) = ended {

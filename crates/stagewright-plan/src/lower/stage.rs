@@ -149,7 +149,8 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// A file, by way of an op of its own: as `COPY <<EOF`, which makes the directories above it.
+    /// A file, by way of an op of its own: as `COPY <<EOF`, which makes the directories above it. Its name there is
+    /// part of the cache key, so it is the one that most heredocs have.
     fn file_op(
         &mut self,
         step: &'a Step,
@@ -160,11 +161,10 @@ impl<'a> Lowering<'a> {
         state: &State,
     ) -> Result<FileOp, LowerError> {
         let dest = path::resolve(state.cwd(), path);
-        let name = format!("/{}", path::base(&dest));
-        let made = MkfileAction::new(name.clone(), 0o644, text.to_owned().into_bytes());
+        let made = MkfileAction::new("/EOF", 0o644, text.to_owned().into_bytes());
         let metadata = Metadata::named("[internal] preparing inline document");
         let document = self.add(FileOp::chain(None, [made]), metadata, &step.at)?.root();
-        let mut copy = CopyAction::new(document, name, dest);
+        let mut copy = CopyAction::new(document, "/EOF", dest);
         copy.create_dest_path = true;
         copy.owner = owner.map(Owner::parse);
         copy.mode = (mode != 0o644).then(|| CopyMode::Bits(bits(mode)));
