@@ -26,7 +26,7 @@ struct Cli {
     task: Task,
 }
 
-#[derive(Subcommand)]
+#[derive(Clone, Copy, Subcommand)]
 enum Task {
     /// Build a project of three services, run their images, and say what it took; stops what it starts.
     Demo,

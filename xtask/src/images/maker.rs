@@ -31,7 +31,7 @@ pub(super) fn make(program: Program, fixtures: &Fixtures, context: &Path, archiv
             }
         }
         let report = running.finish().await;
-        for (target, failure) in report.failures() {
+        if let Some((target, failure)) = report.failures().next() {
             let log: Vec<_> = log.iter().map(String::as_str).collect();
             bail!("{target}: {failure}\n{}", log.join("\n"));
         }
