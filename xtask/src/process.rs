@@ -132,7 +132,7 @@ mod tests {
     fn lines_of_both_streams_come_in_order() {
         let mut seen = Vec::new();
         run_lines(Command::new("sh").args(["-c", "echo one; echo two >&2; echo three"]), |line| {
-            seen.push(line.to_owned())
+            seen.push(line.to_owned());
         })
         .unwrap();
         assert_eq!(seen, ["one", "two", "three"]);
