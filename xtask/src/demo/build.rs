@@ -49,7 +49,9 @@ pub(super) async fn build(builder: &Builder, plan: &Plan, options: &BuildOptions
         for (name, log) in facts.failed_logs() {
             println!("  {name}");
             let lines: Vec<&str> = log.lines().collect();
-            lines[lines.len().saturating_sub(LOG_LINES)..].iter().for_each(|line| println!("    {line}"));
+            lines[lines.len().saturating_sub(LOG_LINES)..]
+                .iter()
+                .for_each(|line| println!("    {line}"));
         }
         bail!("cannot build {target}: {failure}");
     }
@@ -66,6 +68,7 @@ pub(super) async fn build(builder: &Builder, plan: &Plan, options: &BuildOptions
 fn print(news: &News) {
     match news {
         News::Starts(name) => println!("    starts  {name}"),
-        News::Ended { name, seconds } => println!("  {seconds:6.1} s  {name}"),
+        News::Ended { name, failed: true, .. } => println!("    failed  {name}"),
+        News::Ended { name, seconds, failed: false } => println!("  {seconds:6.1} s  {name}"),
     }
 }

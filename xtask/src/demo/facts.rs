@@ -18,8 +18,8 @@ pub(super) struct Facts {
     asked: BTreeMap<String, BTreeSet<String>>,
     /// What was sent of the context, in order.
     transfers: Vec<Transfer>,
-    /// The last lines that steps wrote, by digest.
-    logs: BTreeMap<String, Vec<u8>>,
+    /// What steps wrote, by digest and by the target whose stream told it: each tells all of it.
+    logs: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
 }
 
 /// A step as the status streams tell of it.
@@ -48,7 +48,7 @@ pub(super) struct Transfer {
 #[derive(Debug, PartialEq)]
 pub(super) enum News {
     Starts(String),
-    Ended { name: String, seconds: f64 },
+    Ended { name: String, seconds: f64, failed: bool },
 }
 
 /// A step that several targets asked for.
@@ -73,7 +73,7 @@ impl Facts {
                 self.transfers.push(Transfer { files: *files, bytes: *bytes });
                 Vec::new()
             }
-            Event::Status { update, .. } => self.update(update),
+            Event::Status { target, update } => self.update(target, update),
             _ => Vec::new(),
         }
     }
@@ -105,21 +105,22 @@ impl Facts {
         &self.transfers
     }
 
-    /// What the steps that failed wrote at their end.
+    /// What the steps that failed wrote.
     pub(super) fn failed_logs(&self) -> Vec<(&str, String)> {
         let failed = self.steps.iter().filter(|(_, step)| step.failed);
         failed
             .filter_map(|(digest, step)| {
-                let log = String::from_utf8_lossy(self.logs.get(digest)?).into_owned();
-                Some((step.name.as_str(), log))
+                let (_, log) = self.logs.get(digest)?.first_key_value()?;
+                Some((step.name.as_str(), String::from_utf8_lossy(log).into_owned()))
             })
             .collect()
     }
 
-    fn update(&mut self, update: &StatusUpdate) -> Vec<News> {
+    fn update(&mut self, target: &str, update: &StatusUpdate) -> Vec<News> {
         let mut news = Vec::new();
         for log in &update.logs {
-            self.logs.entry(log.vertex.clone()).or_default().extend_from_slice(&log.data);
+            let logs = self.logs.entry(log.vertex.clone()).or_default();
+            logs.entry(target.to_owned()).or_default().extend_from_slice(&log.data);
         }
         for vertex in &update.vertexes {
             let Some(started) = vertex.started else { continue };
@@ -143,7 +144,8 @@ impl Facts {
             {
                 start.ended = true;
                 let seconds = completed.duration_since(started).as_secs_f64();
-                news.push(News::Ended { name: step.name.clone(), seconds });
+                let failed = !vertex.error.is_empty();
+                news.push(News::Ended { name: step.name.clone(), seconds, failed });
             }
         }
         news
@@ -193,7 +195,7 @@ mod tests {
         let end = status("a", "[deps 2/2] RUN npm ci", (5, Some(8)), false);
         assert_eq!(
             facts.take(&end),
-            [News::Ended { name: "[deps 2/2] RUN npm ci".to_owned(), seconds: 3.0 }]
+            [News::Ended { name: "[deps 2/2] RUN npm ci".to_owned(), seconds: 3.0, failed: false }]
         );
         assert_eq!(facts.take(&end), []);
         facts.take(&status("b", "[api 1/1] RUN x", (9, Some(9)), true));

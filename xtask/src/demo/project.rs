@@ -75,7 +75,12 @@ fn development(lock: &str) -> Result<Vec<String>> {
     }
 
     let lock: Lock = serde_json::from_str(lock)?;
-    Ok(lock.packages.into_iter().filter(|(_, package)| package.dev).map(|(place, _)| place).collect())
+    Ok(lock
+        .packages
+        .into_iter()
+        .filter(|(_, package)| package.dev)
+        .map(|(place, _)| place)
+        .collect())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -24,7 +24,9 @@ use crate::up::Fixtures;
 /// Tells everything, with a directory for what is needed on the way.
 pub(super) fn tell(place: &Place, fixtures: &Fixtures, state: &Path) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock is before 1970")?;
     let mark = format!("demo-{:x}", since.as_millis());
 
     println!("\nThe project: an npm workspace of three services and a library, examples/microservices.");
@@ -184,7 +186,12 @@ impl Story<'_> {
         fs::write(bundle.join("config.json"), configuration.to_string())?;
 
         let mut container = Container::start(self.state, &format!("{}-{name}", self.mark), bundle)?;
-        let program = config.entrypoint.iter().chain(&config.cmd).map(String::as_str).collect::<Vec<_>>();
+        let program = config
+            .entrypoint
+            .iter()
+            .chain(&config.cmd)
+            .map(String::as_str)
+            .collect::<Vec<_>>();
         println!("    runs `{}` in {} as {}", program.join(" "), config.working_dir, config.user);
         let check =
             health_check(config).with_context(|| format!("the image of {name} has no health check"))?;

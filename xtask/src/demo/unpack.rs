@@ -56,7 +56,10 @@ pub(super) fn lay(layer: impl Read, root: &Path) -> Result<()> {
             }
             brought.insert(place);
         }
-        if !entry.unpack_in(&root).with_context(|| format!("cannot unpack {}", path.display()))? {
+        if !entry
+            .unpack_in(&root)
+            .with_context(|| format!("cannot unpack {}", path.display()))?
+        {
             bail!("{} leads out of the image", path.display());
         }
     }
