@@ -29,7 +29,9 @@ impl Default for Params {
 }
 
 fn build(b: &Build, p: Params) -> Targets {
-    let greeting = b.runtime("greeting", Scratch).file("/greeting.txt", "Hello from a scratch image.\n");
+    let greeting = b
+        .runtime("greeting", Scratch)
+        .file("/greeting.txt", "Hello from a scratch image.\n");
     let site = b
         .runtime("site", Scratch)
         .mkdir("/srv")

@@ -235,7 +235,9 @@ fn an_exception_that_is_not_met_is_found() {
 /// The descriptors that the Go packages register.
 static THEIRS: LazyLock<Vec<FileDescriptorProto>> = LazyLock::new(|| {
     let bytes = go(&["run", "./descriptors"]);
-    FileDescriptorSet::decode(bytes.as_slice()).expect("tools/descriptors writes a descriptor set").file
+    FileDescriptorSet::decode(bytes.as_slice())
+        .expect("tools/descriptors writes a descriptor set")
+        .file
 });
 
 /// The descriptors of `proto/`, and of the well-known types that it imports.
@@ -279,7 +281,10 @@ fn well_known(file: &FileDescriptorProto) -> bool {
 
 /// Turns a field of type bytes into one of type string; false if there is none of that name.
 fn allow_bytes(facts: &mut BTreeSet<String>, name: &str) -> bool {
-    let found = facts.iter().find(|fact| fact.starts_with(&format!("field {name}: bytes ="))).cloned();
+    let found = facts
+        .iter()
+        .find(|fact| fact.starts_with(&format!("field {name}: bytes =")))
+        .cloned();
     let Some(fact) = found else { return false };
     facts.remove(&fact);
     facts.insert(fact.replacen(": bytes =", ": string =", 1))
@@ -287,10 +292,15 @@ fn allow_bytes(facts: &mut BTreeSet<String>, name: &str) -> bool {
 
 /// Turns a message with an optional key and value into the entry of a map; false if it is none.
 fn allow_map(facts: &mut BTreeSet<String>, entry: &str) -> bool {
-    let fields: Vec<String> =
-        facts.iter().filter(|fact| fact.starts_with(&format!("field {entry}."))).cloned().collect();
-    let plain: Vec<String> =
-        fields.iter().filter_map(|fact| fact.strip_suffix(", optional").map(str::to_owned)).collect();
+    let fields: Vec<String> = facts
+        .iter()
+        .filter(|fact| fact.starts_with(&format!("field {entry}.")))
+        .cloned()
+        .collect();
+    let plain: Vec<String> = fields
+        .iter()
+        .filter_map(|fact| fact.strip_suffix(", optional").map(str::to_owned))
+        .collect();
     if plain.len() != 2 || fields.len() != 2 || !facts.remove(&format!("message {entry}")) {
         return false;
     }
@@ -314,11 +324,18 @@ fn file<'a>(files: &'a mut [FileDescriptorProto], name: &str) -> &'a mut FileDes
 }
 
 fn message<'a>(file: &'a mut FileDescriptorProto, name: &str) -> &'a mut DescriptorProto {
-    file.message_type.iter_mut().find(|message| message.name() == name).expect("a message of that name")
+    file.message_type
+        .iter_mut()
+        .find(|message| message.name() == name)
+        .expect("a message of that name")
 }
 
 fn field<'a>(message: &'a mut DescriptorProto, name: &str) -> &'a mut FieldDescriptorProto {
-    message.field.iter_mut().find(|field| field.name() == name).expect("a field of that name")
+    message
+        .field
+        .iter_mut()
+        .find(|field| field.name() == name)
+        .expect("a field of that name")
 }
 
 /// The `.proto` files under a directory, sorted.
@@ -348,5 +365,8 @@ fn go(args: &[&str]) -> Vec<u8> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository")
+        .to_owned()
 }

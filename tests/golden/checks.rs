@@ -7,7 +7,10 @@ use stagewright_plan::{Build, Outcome, Scratch, Stage, Targets, argv, plan, role
 fn check<O: Outcome>(line: u32, build: impl Fn(&Build, ()) -> O, expected: Expect) {
     let problems = plan(build, &[]).expect_err("the build is wrong");
     let mut printed = problems.to_string();
-    for site in problems.iter().flat_map(|p| p.at.iter().chain(p.related.iter().map(|(site, _)| site))) {
+    for site in problems
+        .iter()
+        .flat_map(|p| p.at.iter().chain(p.related.iter().map(|(site, _)| site)))
+    {
         printed = printed.replace(&site.to_string(), &format!("+{}", site.line - line));
     }
     expected.assert_eq(&printed);

@@ -7,7 +7,11 @@ use crate::world::{lowered, plan_of};
 
 fn config(build: impl Fn(&Build, ()) -> Targets, target: &str) -> String {
     let plan = plan_of(build);
-    let config = lowered(&plan, &[target]).targets.remove(0).config.expect("the target is an image");
+    let config = lowered(&plan, &[target])
+        .targets
+        .remove(0)
+        .config
+        .expect("the target is an image");
     serde_json::to_string_pretty(&config).unwrap()
 }
 
@@ -123,7 +127,9 @@ fn an_entrypoint_discards_the_arguments_of_the_one_before() {
     let text = config(
         |b, ()| {
             let image = b.runtime("app", "debian:bookworm-slim").entrypoint(["/app"]);
-            Targets::new().product(image.runtime("variant").cmd(["--verbose"])).product(image)
+            Targets::new()
+                .product(image.runtime("variant").cmd(["--verbose"]))
+                .product(image)
         },
         "app",
     );

@@ -38,7 +38,11 @@ fn copies_of_a_context() {
             .workdir("/app")
             .copy(src.files(["package.json", "package-lock.json"]), "./")
             .copy(
-                src.dir("src").include(["**/*.js"]).exclude(["**/*.test.js"]).owner("node:node").mode(0o644),
+                src.dir("src")
+                    .include(["**/*.js"])
+                    .exclude(["**/*.test.js"])
+                    .owner("node:node")
+                    .mode(0o644),
                 "src",
             )
     };
@@ -318,8 +322,11 @@ fn targets_share_one_op_for_each_context() {
         Targets::new().product(image("web")).product(image("api"))
     });
     let lowered = lowered(&plan, &["api", "web"]);
-    let definitions: Vec<Definition> =
-        lowered.targets.iter().map(|target| lowered.graph.definition(target.output).unwrap()).collect();
+    let definitions: Vec<Definition> = lowered
+        .targets
+        .iter()
+        .map(|target| lowered.graph.definition(target.output).unwrap())
+        .collect();
     let first = |definition: &Definition| definition.digests().next().unwrap();
     assert_eq!(first(&definitions[0]), first(&definitions[1]));
     expect![[r##"

@@ -31,7 +31,9 @@ fn every_step_knows_its_line() {
     });
     let lines = |stage: &str| -> Vec<(u32, Vec<u32>)> {
         let steps = plan.stage(stage).unwrap().steps.iter();
-        steps.map(|step| (step.at.line, step.via.iter().map(|site| site.line - start).collect())).collect()
+        steps
+            .map(|step| (step.at.line, step.via.iter().map(|site| site.line - start).collect()))
+            .collect()
     };
     let preset_line = 9;
     let expected = [

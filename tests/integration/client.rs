@@ -76,7 +76,10 @@ impl Shown {
 
     fn digests(&self) -> Vec<String> {
         let all = self.0.lock().unwrap();
-        all.iter().flat_map(|update| &update.vertexes).map(|vertex| vertex.digest.clone()).collect()
+        all.iter()
+            .flat_map(|update| &update.vertexes)
+            .map(|vertex| vertex.digest.clone())
+            .collect()
     }
 
     fn started(&self, name: &str) -> bool {
@@ -95,7 +98,9 @@ impl Shown {
 /// A filesystem with one file.
 fn file(graph: &mut Graph, path: &str, data: &str) -> OpId {
     let action = MkfileAction::new(path, 0o644, data.to_owned());
-    graph.add(FileOp::chain(None, [action]), Metadata::named(format!("write {path}"))).unwrap()
+    graph
+        .add(FileOp::chain(None, [action]), Metadata::named(format!("write {path}")))
+        .unwrap()
 }
 
 fn one_file(path: &str, data: &str) -> Definition {
@@ -117,7 +122,9 @@ fn run_with(
     change: impl FnOnce(ExecOp) -> ExecOp,
 ) -> OpId {
     let program = MkfileAction::new("/program", 0o755, PROGRAM_BYTES.clone());
-    let root = graph.add(FileOp::chain(None, [program]), Metadata::named("write the program")).unwrap();
+    let root = graph
+        .add(FileOp::chain(None, [program]), Metadata::named("write the program"))
+        .unwrap();
     let args = ["/program"].iter().chain(args).copied();
     let mut exec = ExecOp::new(Some(root.root()), args, Platform::new("linux", "amd64"));
     exec.env.push(format!("BUILD={id}"));
@@ -209,9 +216,14 @@ async fn a_result_is_read_and_exported_as_tar_and_as_directory() {
         (1, ExportTarget::Directory(tree.clone(), Default::default())),
     ])
     .unwrap();
-    let session = client.session(SessionOptions::new().file_send(exports.service())).await.unwrap();
+    let session = client
+        .session(SessionOptions::new().file_send(exports.service()))
+        .await
+        .unwrap();
     let definition = one_file("/hello.txt", "hello");
-    let request = BuildRequest::new(&session).exporter(Exporter::new("tar")).exporter(Exporter::new("local"));
+    let request = BuildRequest::new(&session)
+        .exporter(Exporter::new("tar"))
+        .exporter(Exporter::new("local"));
 
     let shown = Shown::default();
     let drive = async |gateway: BuildGateway| {
@@ -241,7 +253,10 @@ async fn an_image_is_exported_with_the_config_that_was_returned() {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("image.tar");
     let exports = Exports::prepare([(0, ExportTarget::File(archive.clone()))]).unwrap();
-    let session = client.session(SessionOptions::new().file_send(exports.service())).await.unwrap();
+    let session = client
+        .session(SessionOptions::new().file_send(exports.service()))
+        .await
+        .unwrap();
     let config = r#"{"architecture":"amd64","os":"linux","config":{"Cmd":["/hello"]},"rootfs":{}}"#;
     let exporter = Exporter::new("oci").attr("name", "docker.io/library/hello:1");
     let definition = one_file("/hello", "hello");
@@ -318,11 +333,15 @@ async fn secrets_reach_the_step_and_optional_ones_may_be_missing() {
     };
 
     let shown = Shown::default();
-    build(&client, BuildRequest::new(&session), &shown, &step("token", false)).await.unwrap();
+    build(&client, BuildRequest::new(&session), &shown, &step("token", false))
+        .await
+        .unwrap();
     assert!(shown.logs().contains("hunter2"), "{}", shown.logs());
 
     let shown = Shown::default();
-    build(&client, BuildRequest::new(&session), &shown, &step("none", true)).await.unwrap();
+    build(&client, BuildRequest::new(&session), &shown, &step("none", true))
+        .await
+        .unwrap();
     assert!(shown.logs().contains("NotFound"), "{}", shown.logs());
 
     let shown = Shown::default();
@@ -345,12 +364,16 @@ async fn a_failing_step_keeps_its_exit_code_and_lines() {
         language: "Rust".into(),
         definition: None,
     });
-    graph.locate(step, source, vec![Range { start: place(2), end: place(2) }]).unwrap();
+    graph
+        .locate(step, source, vec![Range { start: place(2), end: place(2) }])
+        .unwrap();
     let definition = graph.definition(Some(step.root())).unwrap();
     let digest = graph.digest(step).unwrap().to_string();
 
     let shown = Shown::default();
-    let error = build(&client, BuildRequest::new(&session), &shown, &definition).await.unwrap_err();
+    let error = build(&client, BuildRequest::new(&session), &shown, &definition)
+        .await
+        .unwrap_err();
     let BuildError::Drive(error) = error else { panic!("{error}") };
     assert_eq!(error.exit_code(), Some(42), "{error}");
     assert_eq!(error.vertex(), Some(digest));
@@ -365,7 +388,10 @@ async fn a_failing_step_keeps_its_exit_code_and_lines() {
     };
     let folder = tempfile::tempdir().unwrap();
     let exports = Exports::prepare([(0, ExportTarget::File(folder.path().join("out.tar")))]).unwrap();
-    let session = client.session(SessionOptions::new().file_send(exports.service())).await.unwrap();
+    let session = client
+        .session(SessionOptions::new().file_send(exports.service()))
+        .await
+        .unwrap();
     let request = BuildRequest::new(&session).exporter(Exporter::new("tar"));
     let error = client.build(request, drop, drive).await.unwrap_err();
     let BuildError::Solve(error) = error else { panic!("{error}") };
@@ -389,7 +415,9 @@ async fn the_error_of_the_solve_is_preferred_and_prompt() {
     let session = bare_session(&client).await;
     let request = BuildRequest::new(&session).exporter(Exporter::new("nonsense"));
     let start = Instant::now();
-    let error = build(&client, request, &Shown::default(), &one_file("/a", "a")).await.unwrap_err();
+    let error = build(&client, request, &Shown::default(), &one_file("/a", "a"))
+        .await
+        .unwrap_err();
     assert!(matches!(&error, BuildError::Solve(inner) if inner.message().contains("nonsense")), "{error}");
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     session.close().await;
@@ -512,7 +540,10 @@ async fn a_definition_is_solved_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let tar = folder.path().join("out.tar");
     let exports = Exports::prepare([(0, ExportTarget::File(tar.clone()))]).unwrap();
-    let session = client.session(SessionOptions::new().file_send(exports.service())).await.unwrap();
+    let session = client
+        .session(SessionOptions::new().file_send(exports.service()))
+        .await
+        .unwrap();
     let request = BuildRequest::new(&session).exporter(Exporter::new("tar"));
     client.solve(&one_file("/solved", "yes"), request, drop).await.unwrap();
     exports.commit().await.unwrap();

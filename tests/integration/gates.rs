@@ -34,7 +34,10 @@ async fn a_failing_gate_refuses_the_image() {
     assert_eq!(error.exit_code(), Some(7));
     let source = &error.sources()[0];
     assert!(source.info.filename.ends_with("tests/integration/gates.rs"), "{}", source.info.filename);
-    let line = 1 + include_str!("gates.rs").lines().position(|line| line.contains("echo judged")).unwrap();
+    let line = 1 + include_str!("gates.rs")
+        .lines()
+        .position(|line| line.contains("echo judged"))
+        .unwrap();
     assert_eq!(source.ranges[0].start.line, i32::try_from(line).unwrap());
     assert!(ended.log().contains("judged"));
 
@@ -79,7 +82,9 @@ async fn one_failing_product_leaves_the_others_alone() {
         let bad = base.tester("bad-test").run("exit 1");
         let good = base.tester("good-test").run("true");
         let image = |name: &str| base.runtime(name).run("echo $SALT > /salt");
-        Targets::new().product(image("bad").gated_by(&bad)).product(image("good").gated_by(&good))
+        Targets::new()
+            .product(image("bad").gated_by(&bad))
+            .product(image("good").gated_by(&good))
     };
     let ended = build(two, &BuildOptions::new(".")).await;
     assert_eq!(ended.report.failures().map(|(target, _)| target).collect::<Vec<_>>(), ["bad"]);
@@ -94,7 +99,9 @@ async fn without_the_capability_the_driver_holds_the_gate() {
     assert_eq!(refused.report.failures().next().unwrap().1.daemon().unwrap().exit_code(), Some(3));
     assert_eq!(Environment::get().registry.tags(&repository).unwrap(), Vec::<String>::new());
 
-    let passed = build(app(0, true, unique()), &old().push().tag(image(&repository, "2"))).await.expect_success();
+    let passed = build(app(0, true, unique()), &old().push().tag(image(&repository, "2")))
+        .await
+        .expect_success();
     assert!(passed.ran().iter().any(|name| name.starts_with("[unit ")), "{:?}", passed.ran());
     assert_eq!(Environment::get().registry.tags(&repository).unwrap(), ["2"]);
 }

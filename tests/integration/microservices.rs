@@ -15,7 +15,11 @@ const SERVICES: [&str; 3] = ["api", "worker", "web"];
 /// A copy of the project in which nothing is cached from earlier runs.
 fn fresh_project() -> TempDir {
     let project = example("microservices");
-    replace(&project.path().join("package.json"), "\"private\": true", &format!("\"private\": true, \"x\": \"{}\"", unique()));
+    replace(
+        &project.path().join("package.json"),
+        "\"private\": true",
+        &format!("\"private\": true, \"x\": \"{}\"", unique()),
+    );
     project
 }
 
@@ -29,7 +33,12 @@ fn config(repository: &str, tag: &str) -> Value {
     let registry = Environment::get().registry;
     let manifest = registry.manifest(repository, tag).unwrap().expect("the image was pushed");
     let manifest: Value = serde_json::from_slice(&manifest.bytes).unwrap();
-    serde_json::from_reader(registry.blob(repository, manifest["config"]["digest"].as_str().unwrap()).unwrap()).unwrap()
+    serde_json::from_reader(
+        registry
+            .blob(repository, manifest["config"]["digest"].as_str().unwrap())
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 fn sent(ended: &Ended) -> Vec<(u64, u64)> {
@@ -53,10 +62,16 @@ async fn three_images_share_what_they_have_in_common() {
     let expected: BTreeSet<String> = plan
         .stages
         .iter()
-        .filter(|stage| stage.steps.iter().any(|s| matches!(s.action, stagewright_plan::plan::Action::Run(_))))
+        .filter(|stage| {
+            stage
+                .steps
+                .iter()
+                .any(|s| matches!(s.action, stagewright_plan::plan::Action::Run(_)))
+        })
         .map(|stage| stage.name.clone())
         .collect();
-    let stages: BTreeSet<String> = ran.iter().map(|name| name[1..].split(' ').next().unwrap().to_owned()).collect();
+    let stages: BTreeSet<String> =
+        ran.iter().map(|name| name[1..].split(' ').next().unwrap().to_owned()).collect();
     assert_eq!(stages, expected);
     let vertices = cold.vertices();
     for name in &ran {
@@ -131,7 +146,10 @@ fn a_broken_test_refuses_the_image_and_shows_its_line() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/microservices/stages.rs"),
     )
     .unwrap();
-    let line = 1 + source.lines().position(|line| line.contains("npm test --workspace=@demo/{name}")).unwrap();
+    let line = 1 + source
+        .lines()
+        .position(|line| line.contains("npm test --workspace=@demo/{name}"))
+        .unwrap();
     assert!(text.contains(&format!("stages.rs:{line}")), "line {line} is named: {text}");
     assert!(text.contains("npm test --workspace=@demo/{name}"), "the line is shown: {text}");
 
@@ -152,7 +170,8 @@ fn a_runtime_has_neither_compilers_nor_development_dependencies() {
     let app = out.path().join("api/app");
     assert!(app.join("packages/api/dist/main.js").exists());
     assert!(app.join("node_modules/@demo/shared/dist").exists(), "the workspace link leads to the library");
-    for absent in ["node_modules/typescript", "node_modules/@types/node", "packages/api/src", "packages/web"] {
+    for absent in ["node_modules/typescript", "node_modules/@types/node", "packages/api/src", "packages/web"]
+    {
         assert!(!app.join(absent).exists(), "{absent} is in the image");
     }
 }

@@ -12,7 +12,11 @@ use crate::support::{builder, directory, end, unique};
 
 fn files(b: &Build, (): ()) -> Targets {
     let src = b.context();
-    let image = b.runtime("app", Scratch).copy(src.all(), "/").file("/made", "made\n").cmd(["/made"]);
+    let image = b
+        .runtime("app", Scratch)
+        .copy(src.all(), "/")
+        .file("/made", "made\n")
+        .cmd(["/made"]);
     Targets::new().product(image)
 }
 
@@ -20,12 +24,15 @@ fn files(b: &Build, (): ()) -> Targets {
 async fn a_directory_a_tar_and_an_oci_archive() {
     let context = directory(&[("a", "a"), ("sub/b", "b"), (".dockerignore", "*.log"), ("x.log", "")]);
     let out = tempfile::tempdir().unwrap();
-    let (local, tar, oci) = (out.path().join("local"), out.path().join("app.tar"), out.path().join("app.oci"));
+    let (local, tar, oci) =
+        (out.path().join("local"), out.path().join("app.tar"), out.path().join("app.oci"));
     let options = BuildOptions::new(context.path())
         .output(Output::local(&local))
         .output(Output::tar(&tar))
         .output(Output::oci(&oci));
-    let ended = end(builder().await.build(files, &options).await.unwrap()).await.expect_success();
+    let ended = end(builder().await.build(files, &options).await.unwrap())
+        .await
+        .expect_success();
     assert_eq!(ended.report.product("app").unwrap().files.len(), 3);
 
     assert_eq!(fs::read_to_string(local.join("sub/b")).unwrap(), "b");
@@ -76,10 +83,17 @@ async fn a_secret_is_seen_by_its_step_alone() {
         .secret("token", SecretValue::value(value.clone()).unwrap())
         .output(Output::local(out.path().join("app")))
         .no_cache();
-    let ended = end(builder().await.build(secrets, &options).await.unwrap()).await.expect_success();
+    let ended = end(builder().await.build(secrets, &options).await.unwrap())
+        .await
+        .expect_success();
     let size = fs::read_to_string(out.path().join("app/size")).unwrap();
     assert_eq!(size, format!("{0}\n{0}\n", value.len()));
-    assert!(!out.path().join("app/run/secrets/token").metadata().is_ok_and(|file| file.len() > 0));
+    assert!(
+        !out.path()
+            .join("app/run/secrets/token")
+            .metadata()
+            .is_ok_and(|file| file.len() > 0)
+    );
     assert!(!format!("{:?}", ended.events).contains(&value));
 }
 

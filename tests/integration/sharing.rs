@@ -7,11 +7,18 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use stagewright::{Build, BuildOptions, Cache, Targets, sh, text};
 
-use crate::support::{build_plan, builder, directory, end, example, plan_of, program, replace, stdout, unique};
+use crate::support::{
+    build_plan, builder, directory, end, example, plan_of, program, replace, stdout, unique,
+};
 
 /// The steps that buildctl ran and did not find in the cache.
 fn ran(command: &mut Command, stdin: &[u8]) -> Vec<String> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
@@ -39,12 +46,16 @@ async fn buildctl_builds_what_print_prints() {
     let salt = format!("\"private\": true, \"x\": \"{}\"", unique());
     replace(&project.path().join("package.json"), "\"private\": true", &salt);
     let plan = plan_of("microservices");
-    build_plan(&plan, &BuildOptions::new(project.path()).target("api")).await.expect_success();
+    build_plan(&plan, &BuildOptions::new(project.path()).target("api"))
+        .await
+        .expect_success();
 
     let definition = stdout(program("microservices").args(["print", "--target", "api"]).arg(project.path()));
     let ran = ran(&mut buildctl(&[("context", project.path())]), &definition);
     // An image is looked up anew, not run.
-    let steps = ran.iter().filter(|name| !name.contains("] FROM ") && *name != "[internal] load build context");
+    let steps = ran
+        .iter()
+        .filter(|name| !name.contains("] FROM ") && *name != "[internal] load build context");
     assert_eq!(steps.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
@@ -97,17 +108,24 @@ fn same_in_rust(salt: String) -> impl Fn(&Build, ()) -> Targets {
 #[tokio::test]
 async fn a_dockerfile_with_the_same_steps_leaves_nothing_to_do() {
     let salt = unique();
-    let files = [("a.txt", "a"), ("b.txt", "b"), ("dir/c.txt", "c"), (".dockerignore", "*.log\n"), ("x.log", "x")];
+    let files =
+        [("a.txt", "a"), ("b.txt", "b"), ("dir/c.txt", "c"), (".dockerignore", "*.log\n"), ("x.log", "x")];
     let context = directory(&files);
-    std::fs::write(context.path().join("Dockerfile"), DOCKERFILE.trim_start().replace("%SALT%", &salt)).unwrap();
+    std::fs::write(context.path().join("Dockerfile"), DOCKERFILE.trim_start().replace("%SALT%", &salt))
+        .unwrap();
     let locals = [("context", context.path()), ("dockerfile", context.path())];
     let first = ran(buildctl(&locals).args(["--frontend", "dockerfile.v0"]), b"");
-    assert!(first.iter().any(|name| name.contains("id -u")), "{first:?}");
+    assert!(first.iter().any(|name| name.contains("cat a.txt")), "{first:?}");
 
     let options = BuildOptions::new(context.path());
-    let ended = end(builder().await.build(same_in_rust(salt), &options).await.unwrap()).await.expect_success();
+    let ended = end(builder().await.build(same_in_rust(salt), &options).await.unwrap())
+        .await
+        .expect_success();
     assert_eq!(ended.ran(), Vec::<String>::new());
     let copies = ended.vertices();
-    let copies: Vec<_> = copies.iter().filter(|(name, seen)| name.contains("] COPY ") && !seen.cached).collect();
+    let copies: Vec<_> = copies
+        .iter()
+        .filter(|(name, seen)| name.contains("] COPY ") && !seen.cached)
+        .collect();
     assert!(copies.is_empty(), "{copies:?}");
 }

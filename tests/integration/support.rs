@@ -45,7 +45,12 @@ pub(crate) fn write(path: &Path, text: &str) {
 pub(crate) fn example(name: &str) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
-    let status = Command::new("cp").arg("-R").arg(source.join(".")).arg(copy.path()).status().unwrap();
+    let status = Command::new("cp")
+        .arg("-R")
+        .arg(source.join("."))
+        .arg(copy.path())
+        .status()
+        .unwrap();
     assert!(status.success(), "cp: {status}");
     copy
 }
@@ -67,7 +72,10 @@ pub(crate) fn program(name: &str) -> Command {
 
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Output {
-    command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{command:?}: {e}"))
+    command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
 /// What a command that must succeed writes to stdout.
@@ -117,9 +125,9 @@ pub(crate) struct Seen {
 }
 
 impl Ended {
-    /// Fails with the reasons unless every target succeeded.
+    /// Fails with the first reason unless every target succeeded.
     pub(crate) fn expect_success(self) -> Self {
-        for (target, failure) in self.report.failures() {
+        if let Some((target, failure)) = self.report.failures().next() {
             panic!("target {target}: {failure}\n{}", self.log());
         }
         self
@@ -145,7 +153,10 @@ impl Ended {
     /// The vertices that ran: started, and not cached.
     pub(crate) fn ran(&self) -> Vec<String> {
         let vertices = self.vertices().into_iter();
-        vertices.filter(|(name, seen)| name.contains("] RUN ") && !seen.cached).map(|(name, _)| name).collect()
+        vertices
+            .filter(|(name, seen)| name.contains("] RUN ") && !seen.cached)
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// What steps wrote.

@@ -104,7 +104,9 @@ impl Archive {
     /// [`ArchiveError::Missing`], [`ArchiveError::Read`].
     pub fn bytes(&self, digest: &str) -> Result<Vec<u8>, ArchiveError> {
         let mut bytes = Vec::new();
-        self.blob(digest)?.read_to_end(&mut bytes).map_err(|source| self.unreadable(source))?;
+        self.blob(digest)?
+            .read_to_end(&mut bytes)
+            .map_err(|source| self.unreadable(source))?;
         Ok(bytes)
     }
 
@@ -119,7 +121,9 @@ impl Archive {
 
     fn json<T: for<'a> Deserialize<'a>>(&self, entry: &str) -> Result<T, ArchiveError> {
         let mut bytes = Vec::new();
-        self.file(entry)?.read_to_end(&mut bytes).map_err(|source| self.unreadable(source))?;
+        self.file(entry)?
+            .read_to_end(&mut bytes)
+            .map_err(|source| self.unreadable(source))?;
         serde_json::from_slice(&bytes).map_err(|source| ArchiveError::Json {
             path: self.path.clone(),
             entry: entry.to_owned(),

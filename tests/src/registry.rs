@@ -87,7 +87,11 @@ impl Registry {
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
         // A status is an answer to look at. Proxies of the environment are not for loopback.
-        let agent = Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .new_agent();
         Self { address: address.into(), agent }
     }
 
@@ -301,10 +305,13 @@ impl Answer {
     }
 
     fn bytes(mut self) -> Result<Vec<u8>, RegistryError> {
-        self.response.body_mut().read_to_vec().map_err(|source| RegistryError::Transport {
-            method: self.method,
-            url: self.url,
-            source: Box::new(source),
-        })
+        self.response
+            .body_mut()
+            .read_to_vec()
+            .map_err(|source| RegistryError::Transport {
+                method: self.method,
+                url: self.url,
+                source: Box::new(source),
+            })
     }
 }

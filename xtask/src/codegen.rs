@@ -31,7 +31,9 @@ pub(crate) enum CodegenError {
 
 /// Writes the generated code; with `check`, compares it with what is there and changes nothing.
 pub(crate) fn run(check: bool) -> Result<(), CodegenError> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the repository");
     let committed = root.join("crates/buildkit-proto/src/generated");
     let scratch = tempfile::tempdir().map_err(at("temporary directory"))?;
     generate(&root.join("proto"), scratch.path())?;
@@ -39,8 +41,12 @@ pub(crate) fn run(check: bool) -> Result<(), CodegenError> {
 
     let new = read_all(scratch.path())?;
     let old = if committed.is_dir() { read_all(&committed)? } else { BTreeMap::new() };
-    let differing: BTreeSet<PathBuf> =
-        new.keys().chain(old.keys()).filter(|name| new.get(*name) != old.get(*name)).cloned().collect();
+    let differing: BTreeSet<PathBuf> = new
+        .keys()
+        .chain(old.keys())
+        .filter(|name| new.get(*name) != old.get(*name))
+        .cloned()
+        .collect();
     if check {
         return if differing.is_empty() { Ok(()) } else { Err(CodegenError::Differs(differing)) };
     }

@@ -59,7 +59,12 @@ pub(crate) fn search_path() -> OsString {
 }
 
 fn apt(args: &[&str]) -> Result<()> {
-    process::run(Command::new("apt-get").arg("--quiet=2").args(args).env("DEBIAN_FRONTEND", "noninteractive"))
+    process::run(
+        Command::new("apt-get")
+            .arg("--quiet=2")
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
 }
 
 /// While it lives, packages start no service: the registry's would take port 5000 of all

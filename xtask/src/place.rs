@@ -22,14 +22,19 @@ impl Place {
         let package = env::var_os("CARGO_MANIFEST_DIR")
             .map(PathBuf::from)
             .context("run this as `cargo xtask`: CARGO_MANIFEST_DIR is not set")?;
-        let root = package.parent().context("the package xtask lies in no workspace")?.to_path_buf();
+        let root = package
+            .parent()
+            .context("the package xtask lies in no workspace")?
+            .to_path_buf();
         let target = match env::var_os("CARGO_TARGET_DIR") {
             Some(dir) => env::current_dir()?.join(dir),
             None => root.join("target"),
         };
         let cache = match env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {
             Some(dir) => PathBuf::from(dir),
-            None => env::home_dir().context("neither XDG_CACHE_HOME nor HOME is set")?.join(".cache"),
+            None => env::home_dir()
+                .context("neither XDG_CACHE_HOME nor HOME is set")?
+                .join(".cache"),
         };
         Ok(Self { root, target, cache: cache.join("stagewright") })
     }

@@ -65,7 +65,11 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = start(command)?;
     let mut text = String::new();
-    let read = child.stdout.take().context("the child has no stdout")?.read_to_string(&mut text);
+    let read = child
+        .stdout
+        .take()
+        .context("the child has no stdout")?
+        .read_to_string(&mut text);
     finish(command, &mut child)?;
     read.with_context(|| format!("cannot read the output of {}", line(command)))?;
     Ok(text)
@@ -91,7 +95,10 @@ pub(crate) fn run_lines(command: &mut Command, mut each: impl FnMut(&str)) -> Re
 /// Starts a command as the group in the foreground; [`finish`] must follow.
 pub(crate) fn start(command: &mut Command) -> Result<Child> {
     check_interrupt()?;
-    let child = command.process_group(0).spawn().with_context(|| format!("cannot run {}", line(command)))?;
+    let child = command
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("cannot run {}", line(command)))?;
     *foreground() = Some(Pid::from_child(&child));
     // A signal that came between the check and the store would have found no group.
     if INTERRUPTED.load(Ordering::SeqCst) {

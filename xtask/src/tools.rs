@@ -27,12 +27,15 @@ pub(crate) fn ensure(place: &Place) -> Result<PathBuf> {
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
     let (go_mod, go_sum) = (read("go.mod")?, read("go.sum")?);
-    let go =
-        process::output(Command::new("go").args(["env", "GOVERSION", "GOOS", "GOARCH"]).current_dir(&module))
-            .with_context(|| {
-                let wanted = word_after(&go_mod, "go").unwrap_or("as in tools/go.mod");
-                format!("buildkitd and its clients are built with Go: install Go {wanted} or newer")
-            })?;
+    let go = process::output(
+        Command::new("go")
+            .args(["env", "GOVERSION", "GOOS", "GOARCH"])
+            .current_dir(&module),
+    )
+    .with_context(|| {
+        let wanted = word_after(&go_mod, "go").unwrap_or("as in tools/go.mod");
+        format!("buildkitd and its clients are built with Go: install Go {wanted} or newer")
+    })?;
     let flags = link_flags(&go_mod)?;
     let programs = programs(&go_mod);
     if programs.is_empty() {

@@ -15,9 +15,9 @@ use buildkit_proto::control;
 use http::HeaderValue;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tonic::{Response, Status};
 use tonic::body::Body;
 use tonic::transport::Channel;
+use tonic::{Response, Status};
 use tower::Service;
 
 use crate::client::Client;

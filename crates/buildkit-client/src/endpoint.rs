@@ -98,10 +98,7 @@ impl FromStr for Endpoint {
             "unix" if rest.starts_with('/') => Self::unix(rest),
             "unix" => Err(EndpointError::Path(address.to_owned())),
             "tcp" => parse_tcp(address, rest),
-            _ => Err(EndpointError::Scheme {
-                address: address.to_owned(),
-                scheme: scheme.to_owned(),
-            }),
+            _ => Err(EndpointError::Scheme { address: address.to_owned(), scheme: scheme.to_owned() }),
         }
     }
 }

@@ -108,7 +108,11 @@ impl BuildRequest {
         let first = self.exporters.first().cloned().unwrap_or_default();
         let cache = control::CacheOptions {
             exports: self.cache_exports.iter().map(|to| cache_entry(&to.kind, &to.attrs)).collect(),
-            imports: self.cache_imports.iter().map(|from| cache_entry(&from.kind, &from.attrs)).collect(),
+            imports: self
+                .cache_imports
+                .iter()
+                .map(|from| cache_entry(&from.kind, &from.attrs))
+                .collect(),
             ..Default::default()
         };
         control::SolveRequest {
@@ -164,7 +168,10 @@ impl SolveResponse {
 
     /// The names under which the image was exported.
     pub fn image_names(&self) -> impl Iterator<Item = &str> {
-        self.get("image.name").unwrap_or_default().split(',').filter(|name| !name.is_empty())
+        self.get("image.name")
+            .unwrap_or_default()
+            .split(',')
+            .filter(|name| !name.is_empty())
     }
 
     fn get(&self, key: &str) -> Option<&str> {
@@ -187,8 +194,7 @@ impl Client {
         mut on_status: impl FnMut(StatusUpdate) + Send,
     ) -> Result<SolveResponse, SolveError> {
         let name = request.name()?;
-        let message =
-            control::SolveRequest { definition: Some(definition.to_pb()), ..request.to_pb(&name) };
+        let message = control::SolveRequest { definition: Some(definition.to_pb()), ..request.to_pb(&name) };
         let size = message.encoded_len();
         if size > MAX_MESSAGE {
             let text = format!("the definition has {size} bytes, and a daemon takes at most {MAX_MESSAGE}");

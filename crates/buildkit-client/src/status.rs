@@ -168,9 +168,9 @@ impl Stream for StatusStream {
     type Item = Result<StatusUpdate, GatewayError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.messages).poll_next(context).map(|next| {
-            next.map(|message| message.map(StatusUpdate::from_pb).map_err(GatewayError::from))
-        })
+        Pin::new(&mut self.messages)
+            .poll_next(context)
+            .map(|next| next.map(|message| message.map(StatusUpdate::from_pb).map_err(GatewayError::from)))
     }
 }
 

@@ -8,8 +8,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use buildkit_gateway::GatewayError;
-use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
@@ -48,8 +48,7 @@ impl<'a> Watch<'a> {
         on_status: &'a mut (dyn FnMut(StatusUpdate) + Send),
     ) -> Self {
         let state = State::Opening(open(client.clone(), name.to_owned(), Duration::ZERO));
-        let mut watch =
-            Self { client, name: name.to_owned(), state, attempts: 1, seen: false, on_status };
+        let mut watch = Self { client, name: name.to_owned(), state, attempts: 1, seen: false, on_status };
         // Sends the request; its answer comes when the build has started.
         let _ = watch.step().now_or_never();
         watch

@@ -100,7 +100,9 @@ impl CapSet {
 /// For tests and offline use: a set in which exactly these capabilities are enabled.
 impl<S: Into<String>> FromIterator<S> for CapSet {
     fn from_iter<I: IntoIterator<Item = S>>(ids: I) -> Self {
-        let known = ids.into_iter().map(|id| (id.into(), Cap { enabled: true, reason: String::new() }));
+        let known = ids
+            .into_iter()
+            .map(|id| (id.into(), Cap { enabled: true, reason: String::new() }));
         Self { known: known.collect() }
     }
 }

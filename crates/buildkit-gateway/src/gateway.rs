@@ -304,7 +304,8 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells, such as a map whose metadata names no platforms.
     pub async fn return_result(&self, result: &GatewayResult) -> Result<(), GatewayError> {
-        self.send_return(pb::ReturnRequest { result: Some(result.to_pb()), error: None }).await
+        self.send_return(pb::ReturnRequest { result: Some(result.to_pb()), error: None })
+            .await
     }
 
     /// Ends the build with an error, whose code and details reach the client untouched.
@@ -312,7 +313,8 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells.
     pub async fn return_error(&self, error: &GatewayError) -> Result<(), GatewayError> {
-        self.send_return(pb::ReturnRequest { result: None, error: Some(error.to_rpc()) }).await
+        self.send_return(pb::ReturnRequest { result: None, error: Some(error.to_rpc()) })
+            .await
     }
 
     async fn send_return(&self, request: pb::ReturnRequest) -> Result<(), GatewayError> {

@@ -154,7 +154,11 @@ impl Definition {
     /// The capabilities that a daemon needs for any of the ops.
     #[must_use]
     pub fn caps(&self) -> BTreeSet<&str> {
-        self.metadata.values().flat_map(|metadata| &metadata.caps).map(String::as_str).collect()
+        self.metadata
+            .values()
+            .flat_map(|metadata| &metadata.caps)
+            .map(String::as_str)
+            .collect()
     }
 
     /// The definition as a protobuf message, always the same bytes for an equal definition.
@@ -176,7 +180,10 @@ impl Definition {
         if self.is_scratch() {
             return pb::Definition::default();
         }
-        let metadata = self.metadata.iter().map(|(digest, metadata)| (digest.to_string(), metadata.to_pb()));
+        let metadata = self
+            .metadata
+            .iter()
+            .map(|(digest, metadata)| (digest.to_string(), metadata.to_pb()));
         pb::Definition {
             def: self.ops.iter().map(|op| op.bytes.clone()).collect(),
             metadata: entries(metadata),
@@ -211,8 +218,10 @@ fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
             pb::Op::decode(op.bytes.clone()).map_err(|source| DecodeError::Op { op: position, source })?;
         let mut inputs = Vec::with_capacity(message.inputs.len());
         for input in &message.inputs {
-            let digest =
-                input.digest.parse().map_err(|source| DecodeError::Input { op: position, source })?;
+            let digest = input
+                .digest
+                .parse()
+                .map_err(|source| DecodeError::Input { op: position, source })?;
             if !digests.contains(&digest) {
                 return Err(DecodeError::MissingInput { op: position, digest });
             }

@@ -12,7 +12,11 @@ use crate::{Digest, Platform};
 
 /// The bytes of an op, whose inputs have these digests. Constraints are present even if they are empty.
 pub(crate) fn op(body: &Body, digests: &[Digest], worker_filter: &[String]) -> Bytes {
-    let inputs = body.inputs.iter().zip(digests).map(|(input, digest)| wire_input(*digest, input.index));
+    let inputs = body
+        .inputs
+        .iter()
+        .zip(digests)
+        .map(|(input, digest)| wire_input(*digest, input.index));
     let envelope = pb::Op {
         inputs: inputs.collect(),
         op: None,

@@ -178,7 +178,10 @@ impl ExecOp {
     #[must_use]
     pub fn output_at(&self, dest: &str) -> Option<u32> {
         let with_output = self.sorted_mounts().into_iter().filter(|mount| mount.has_output());
-        (0..).zip(with_output).find(|(_, mount)| mount.dest == dest).map(|(index, _)| index)
+        (0..)
+            .zip(with_output)
+            .find(|(_, mount)| mount.dest == dest)
+            .map(|(index, _)| index)
     }
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
@@ -336,7 +339,9 @@ mod tests {
         let files = Ulimit { name: "files".to_owned(), soft: 1, hard: 1 };
         let error = refused(|op| op.ulimits.push(files));
         assert!(
-            error.to_string().starts_with("ulimit \"files\" does not exist: there are core, cpu, "),
+            error
+                .to_string()
+                .starts_with("ulimit \"files\" does not exist: there are core, cpu, "),
             "{error}"
         );
         let error = refused(|op| op.mounts.push(Mount::tmpfs("/t", 0).with_input(Some(BASE))));

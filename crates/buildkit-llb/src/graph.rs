@@ -58,7 +58,9 @@ impl Graph {
         self.by_digest.insert(op.digest, id);
         self.vertices.push(Vertex {
             op,
-            inputs: body.visits.unwrap_or_else(|| body.inputs.iter().map(|input| input.op).collect()),
+            inputs: body
+                .visits
+                .unwrap_or_else(|| body.inputs.iter().map(|input| input.op).collect()),
             outputs: body.outputs,
             metadata,
             locations: Vec::new(),
@@ -196,7 +198,9 @@ impl Graph {
     }
 
     fn vertex(&self, op: OpId) -> Result<&Vertex, OpError> {
-        self.vertices.get(op.0 as usize).ok_or(OpError::UnknownOp { op: op.0, ops: self.vertices.len() })
+        self.vertices
+            .get(op.0 as usize)
+            .ok_or(OpError::UnknownOp { op: op.0, ops: self.vertices.len() })
     }
 
     fn vertex_mut(&mut self, op: OpId) -> Result<&mut Vertex, OpError> {
@@ -384,6 +388,11 @@ mod tests {
             assert_eq!(definition.digests().len(), 200_002);
             assert_eq!(Definition::decode(&definition.encode()), Ok(definition));
         };
-        std::thread::Builder::new().stack_size(256 * 1024).spawn(deep).unwrap().join().unwrap();
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(deep)
+            .unwrap()
+            .join()
+            .unwrap();
     }
 }

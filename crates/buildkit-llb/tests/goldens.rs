@@ -348,11 +348,15 @@ fn passthrough_outputs(graph: &mut Graph) -> Built {
 }
 
 fn busybox(graph: &mut Graph) -> Result<Output, OpError> {
-    Ok(graph.add(ImageSource::new(name("busybox"), amd64()), Metadata::default())?.root())
+    Ok(graph
+        .add(ImageSource::new(name("busybox"), amd64()), Metadata::default())?
+        .root())
 }
 
 fn alpine(graph: &mut Graph) -> Result<Output, OpError> {
-    Ok(graph.add(ImageSource::new(name("alpine"), amd64()), Metadata::default())?.root())
+    Ok(graph
+        .add(ImageSource::new(name("alpine"), amd64()), Metadata::default())?
+        .root())
 }
 
 fn context(graph: &mut Graph) -> Result<Output, OpError> {
@@ -398,5 +402,8 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(hex: &str) -> Vec<u8> {
     let digits: Vec<char> = hex.chars().collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(&String::from_iter(pair), 16).unwrap()).collect()
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(&String::from_iter(pair), 16).unwrap())
+        .collect()
 }

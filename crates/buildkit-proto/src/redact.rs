@@ -6,7 +6,9 @@ use crate::{auth, secrets};
 
 impl fmt::Debug for secrets::GetSecretResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GetSecretResponse").field("data", &Hidden(self.data.len())).finish()
+        f.debug_struct("GetSecretResponse")
+            .field("data", &Hidden(self.data.len()))
+            .finish()
     }
 }
 

@@ -69,7 +69,10 @@ impl<'a> Checked<'a> {
 
     /// The stages that these targets need, gates included.
     pub(crate) fn reached<'t>(&self, targets: impl IntoIterator<Item = &'t str>) -> BTreeSet<&'a str> {
-        let starts = targets.into_iter().filter_map(|name| self.plan.target(name)).map(|t| t.stage.as_str());
+        let starts = targets
+            .into_iter()
+            .filter_map(|name| self.plan.target(name))
+            .map(|t| t.stage.as_str());
         reached(self.plan, &self.index, starts)
     }
 }
@@ -449,7 +452,9 @@ impl StageCheck<'_> {
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
 }
 
 fn climbs(path: &str) -> bool {
@@ -512,7 +517,10 @@ fn target_problem(plan: &Plan, index: &BTreeMap<&str, usize>, target: &Target) -
 /// Testers that no target needs: they would never run.
 fn idle_testers(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Problem> {
     let reached = reached(plan, index, plan.targets.iter().map(|target| target.stage.as_str()));
-    let idle = plan.stages.iter().filter(|s| s.role == Role::Tester && !reached.contains(s.name.as_str()));
+    let idle = plan
+        .stages
+        .iter()
+        .filter(|s| s.role == Role::Tester && !reached.contains(s.name.as_str()));
     idle.map(|stage| {
         Problem::new(format!("no target needs tester `{}`: it would never run", stage.name))
             .at(&stage.at)
@@ -554,7 +562,11 @@ fn made_from(stage: &Stage) -> impl Iterator<Item = &str> {
         }
         _ => Vec::new(),
     });
-    let gates = stage.gates.iter().filter(|_| stage.role == Role::Tester).map(|gate| gate.stage.as_str());
+    let gates = stage
+        .gates
+        .iter()
+        .filter(|_| stage.role == Role::Tester)
+        .map(|gate| gate.stage.as_str());
     start.into_iter().chain(steps).chain(gates)
 }
 
@@ -608,10 +620,15 @@ fn order(plan: &Plan, index: &BTreeMap<&str, usize>) -> Result<Vec<usize>, Probl
 
 fn cycle(plan: &Plan, path: &[(usize, usize)], closing: usize) -> Problem {
     let ring: Vec<usize> = path.iter().map(|(i, _)| *i).skip_while(|i| *i != closing).collect();
-    let names: Vec<String> =
-        ring.iter().chain([&closing]).map(|i| format!("`{}`", plan.stages[*i].name)).collect();
+    let names: Vec<String> = ring
+        .iter()
+        .chain([&closing])
+        .map(|i| format!("`{}`", plan.stages[*i].name))
+        .collect();
     let problem =
         Problem::new(format!("stages are made from each other in a ring: {}", names.join(" from ")))
             .at(&plan.stages[closing].at);
-    ring[1..].iter().fold(problem, |p, i| p.related(&plan.stages[*i].at, "is part of the ring"))
+    ring[1..]
+        .iter()
+        .fold(problem, |p, i| p.related(&plan.stages[*i].at, "is part of the ring"))
 }

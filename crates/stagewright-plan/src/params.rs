@@ -16,6 +16,8 @@ use crate::problem::{Problem, Problems, nearest};
 #[derive(Clone, Debug)]
 pub struct Parameters {
     list: Vec<Parameter>,
+    /// Whether the type is `()`.
+    none: bool,
 }
 
 /// One parameter.
@@ -47,16 +49,16 @@ impl Parameters {
     pub fn of<P: JsonSchema>() -> Result<Self, Problems> {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
         let schema = settings.into_generator().into_root_schema_for::<P>().to_value();
-        let list = match schema["type"].as_str() {
-            Some("null") => Vec::new(),
-            Some("object") => parameters(&schema),
+        let (list, none) = match schema["type"].as_str() {
+            Some("null") => (Vec::new(), true),
+            Some("object") => (parameters(&schema), false),
             _ => {
                 let problem =
                     Problem::new(format!("`{}` cannot be the parameters of a build", P::schema_name()));
                 return Err(problem.help("take a struct with named fields, or `_: ()` for none").into());
             }
         };
-        Ok(Self { list })
+        Ok(Self { list, none })
     }
 
     /// The parameters in the order of their names.
@@ -102,7 +104,8 @@ impl Parameters {
             }
         }
         Problems::none_of(problems)?;
-        let values = if self.list.is_empty() { Value::Null } else { Value::Object(values) };
+        // `()` is written as null, a struct, fields or not, as an object.
+        let values = if self.none { Value::Null } else { Value::Object(values) };
         serde_json::from_value(values)
             .map_err(|e| Problem::new(format!("the parameters do not fit: {e}")).into())
     }
@@ -119,8 +122,12 @@ impl Parameters {
 }
 
 fn parameters(schema: &Value) -> Vec<Parameter> {
-    let required: Vec<&str> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let properties = schema["properties"].as_object().into_iter().flatten();
     properties
         .map(|(name, schema)| Parameter {
@@ -142,7 +149,10 @@ fn values(schema: &Value) -> Vec<String> {
 }
 
 fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
-    ["oneOf", "anyOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten()
+    ["oneOf", "anyOf"]
+        .into_iter()
+        .filter_map(|key| schema[key].as_array())
+        .flatten()
 }
 
 fn allows(schema: &Value, kind: &str) -> bool {
@@ -278,7 +288,10 @@ mod tests {
     }
 
     fn parse(given: &[(&str, &str)]) -> Result<Params, String> {
-        Parameters::of::<Params>().unwrap().parse(given).map_err(|problems| problems.to_string())
+        Parameters::of::<Params>()
+            .unwrap()
+            .parse(given)
+            .map_err(|problems| problems.to_string())
     }
 
     #[test]
@@ -326,6 +339,17 @@ there is no parameter `x`
         assert_eq!(none.parse::<()>(&[("SOURCE_DATE_EPOCH", "0")]), Ok(()));
         assert!(none.parse::<()>(&[("node", "18")]).is_err());
         assert!(Parameters::of::<String>().is_err());
+    }
+
+    #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    struct Empty {}
+
+    #[test]
+    fn a_struct_without_fields() {
+        assert_eq!(
+            Parameters::of::<Empty>().unwrap().parse::<Empty>(&[("BUILDKIT_SYNTAX", "")]),
+            Ok(Empty {})
+        );
     }
 
     #[test]

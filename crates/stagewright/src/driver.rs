@@ -120,8 +120,9 @@ pub(crate) async fn lower<C: Channel>(
     let Invocation { plan, targets, platform, build_platform, .. } = invocation;
     let requests = images(plan, targets, platform, build_platform);
     let configs = try_join_all(requests.into_iter().map(|request| resolve(gateway, plan.plan(), request)));
-    let contexts =
-        contexts(plan, targets).into_iter().map(|request| context(gateway, invocation, request.name));
+    let contexts = contexts(plan, targets)
+        .into_iter()
+        .map(|request| context(gateway, invocation, request.name));
     let known = async { gateway.ping().await.map_err(DriveError::Ping) };
     let (known, configs, contexts) = try_join3(known, configs, try_join_all(contexts)).await?;
     let world = World {
@@ -264,7 +265,9 @@ async fn context<C: Channel>(
         }
         gateway.read_file(&files, IGNORE_FILE, None).await.map(Some)
     };
-    let text = text.await.map_err(|source| DriveError::Ignore { context: name.to_owned(), source })?;
+    let text = text
+        .await
+        .map_err(|source| DriveError::Ignore { context: name.to_owned(), source })?;
     let exclude = ignore::parse(&text.unwrap_or_default())
         .map_err(|source| DriveError::IgnoreText { context: name.to_owned(), source })?;
     Ok((name.to_owned(), Context { identity: invocation.identity.clone(), exclude }))

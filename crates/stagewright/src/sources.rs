@@ -21,7 +21,12 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) fn sites(plan: &Plan) -> impl Iterator<Item = &Site> {
     let stages = plan.stages.iter().flat_map(|stage| {
         let steps = stage.steps.iter().flat_map(|step| step.via.iter().chain([&step.at]));
-        stage.via.iter().chain([&stage.at]).chain(steps).chain(stage.gates.iter().map(|gate| &gate.at))
+        stage
+            .via
+            .iter()
+            .chain([&stage.at])
+            .chain(steps)
+            .chain(stage.gates.iter().map(|gate| &gate.at))
     });
     let targets = plan.targets.iter().map(|target| &target.at);
     let secrets = plan.secrets.iter().map(|secret| &secret.at);
@@ -31,7 +36,11 @@ pub(crate) fn sites(plan: &Plan) -> impl Iterator<Item = &Site> {
 /// Every place that a problem mentions.
 #[cfg(feature = "cli")]
 pub(crate) fn sites_of_problem(problem: &Problem) -> impl Iterator<Item = &Site> {
-    problem.at.iter().chain(&problem.via).chain(problem.related.iter().map(|(site, _)| site))
+    problem
+        .at
+        .iter()
+        .chain(&problem.via)
+        .chain(problem.related.iter().map(|(site, _)| site))
 }
 
 /// The texts of the sites' files, by the names that sites have for them. What is not found is left out.

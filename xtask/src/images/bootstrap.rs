@@ -247,7 +247,9 @@ mod tests {
         assert_eq!(layer.blob.digest, digest_of(&compressed));
         assert_eq!(layer.blob.size, compressed.len() as u64);
         let mut text = String::new();
-        flate2::read::GzDecoder::new(compressed.as_slice()).read_to_string(&mut text).unwrap();
+        flate2::read::GzDecoder::new(compressed.as_slice())
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(text, "content");
     }
 }

@@ -79,7 +79,9 @@ pub(super) fn stop(state: &Path) -> Result<()> {
 
 /// The address of the registry, if it runs.
 pub(super) fn running(state: &Path) -> Option<String> {
-    read(state).filter(|record| record.process.runs()).map(|record| address(record.port))
+    read(state)
+        .filter(|record| record.process.runs())
+        .map(|record| address(record.port))
 }
 
 fn address(port: u16) -> String {

@@ -13,8 +13,11 @@ use super::DaemonError;
 /// Removes the containers of a daemon's root. Each has a directory there under its id
 /// (BuildKit v0.34 `executor/runcexecutor`).
 pub(super) fn remove_containers(root: &Path, runc: &Path) {
-    let workers = subdirectories(root)
-        .filter(|worker| worker.file_name().is_some_and(|name| name.to_string_lossy().starts_with("runc-")));
+    let workers = subdirectories(root).filter(|worker| {
+        worker
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("runc-"))
+    });
     let bundles = workers
         .flat_map(|worker| subdirectories(&worker.join("executor")).collect::<Vec<_>>())
         .filter(|bundle| bundle.join("config.json").is_file());
@@ -83,7 +86,9 @@ fn unescape(text: &[u8]) -> Vec<u8> {
 
 fn subdirectories(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(path).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir())
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir())
 }
 
 #[cfg(test)]

@@ -415,12 +415,16 @@ fn search_path(env: &[(OsString, OsString)]) -> OsString {
 fn find(program: &Path, path: &OsStr, package: &'static str) -> Result<PathBuf, DaemonError> {
     let missing = || DaemonError::Missing { program: program.to_owned(), path: path.to_owned(), package };
     let runs = |file: &PathBuf| {
-        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        file.metadata()
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
     if program.components().count() > 1 {
         return Some(program.to_owned()).filter(runs).ok_or_else(missing);
     }
-    env::split_paths(path).map(|folder| folder.join(program)).find(runs).ok_or_else(missing)
+    env::split_paths(path)
+        .map(|folder| folder.join(program))
+        .find(runs)
+        .ok_or_else(missing)
 }
 
 #[cfg(test)]

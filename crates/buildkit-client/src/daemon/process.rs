@@ -127,8 +127,11 @@ mod tests {
     fn who_does_not_listen_is_killed() {
         // The shell says when it no longer listens.
         let script = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
-        let mut child =
-            Command::new("sh").args(["-c", script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         let output = child.stdout.take().unwrap();
         io::BufRead::read_line(&mut io::BufReader::new(output), &mut line).unwrap();

@@ -184,7 +184,10 @@ impl Staging {
     }
 
     fn file_error(&self, id: u32, source: io::Error) -> DiskError {
-        let path = self.files.get(&id).map_or_else(|| format!("file {id}"), |stat| path::quoted(&stat.path));
+        let path = self
+            .files
+            .get(&id)
+            .map_or_else(|| format!("file {id}"), |stat| path::quoted(&stat.path));
         io_error("write", path, source)
     }
 

@@ -54,7 +54,12 @@ impl Follow<'_> {
             self.needed.insert(path.to_vec());
             return Ok(());
         }
-        let ends = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at).chain([path.len()]);
+        let ends = path
+            .iter()
+            .enumerate()
+            .filter(|(_, b)| **b == b'/')
+            .map(|(at, _)| at)
+            .chain([path.len()]);
         for end in ends {
             let (current, rest) = (&path[..end], &path[end..]);
             let targets = self.targets(current)?;
@@ -138,7 +143,9 @@ mod tests {
         let found = found.map(|f| f.into_iter().map(|p| String::from_utf8(p).unwrap()).collect::<Vec<_>>());
         assert_eq!(
             found.as_deref(),
-            expected.map(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>()).as_deref()
+            expected
+                .map(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>())
+                .as_deref()
         );
     }
 

@@ -60,7 +60,12 @@ fn check_class_char(rest: &[u8]) -> Result<&[u8], &'static str> {
         _ => rest,
     };
     let first = rest.utf8_chunks().next().ok_or(OPEN)?;
-    let length = first.valid().chars().next().ok_or("a class has a byte that is not UTF-8")?.len_utf8();
+    let length = first
+        .valid()
+        .chars()
+        .next()
+        .ok_or("a class has a byte that is not UTF-8")?
+        .len_utf8();
     match &rest[length..] {
         [] => Err(OPEN),
         tail => Ok(tail),

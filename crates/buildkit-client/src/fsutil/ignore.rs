@@ -28,7 +28,9 @@ pub fn parse(text: &[u8]) -> Result<Vec<String>, IgnoreError> {
         if line.starts_with(b"#") {
             continue;
         }
-        let line = std::str::from_utf8(line).map_err(|_| IgnoreError::NotUtf8 { line: index + 1 })?.trim();
+        let line = std::str::from_utf8(line)
+            .map_err(|_| IgnoreError::NotUtf8 { line: index + 1 })?
+            .trim();
         if line.is_empty() {
             continue;
         }

@@ -100,7 +100,9 @@ impl From<pb::Stat> for Stat {
             link: stat.linkname.into(),
             device_major: stat.devmajor,
             device_minor: stat.devminor,
-            xattrs: xattrs.map(|e| (e.key.unwrap_or_default(), e.value.unwrap_or_default().into())).collect(),
+            xattrs: xattrs
+                .map(|e| (e.key.unwrap_or_default(), e.value.unwrap_or_default().into()))
+                .collect(),
         }
     }
 }

@@ -113,7 +113,10 @@ impl Matcher {
 
 /// The directories above a path, from the outermost.
 fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.iter().enumerate().filter(|(_, b)| **b == b'/').map(move |(at, _)| &path[..at])
+    path.iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'/')
+        .map(move |(at, _)| &path[..at])
 }
 
 #[derive(Clone, Debug)]
@@ -180,8 +183,11 @@ impl Pattern {
     /// A match below `directory` begins with the pattern's components before the first wildcard: the
     /// directory must lie on the way to them, or, if a wildcard follows, below them.
     fn could_match_inside(&self, directory: &[u8]) -> bool {
-        let text =
-            self.text.strip_suffix(b"/**").or_else(|| self.text.strip_suffix(b"/*")).unwrap_or(&self.text);
+        let text = self
+            .text
+            .strip_suffix(b"/**")
+            .or_else(|| self.text.strip_suffix(b"/*"))
+            .unwrap_or(&self.text);
         if !text.iter().any(|b| b"*?[]^\\".contains(b)) {
             return path::is_below(text, directory);
         }

@@ -33,8 +33,10 @@ pub(super) struct Found {
     pub(super) device_and_inode: (u64, u64),
 }
 
-const DIRECTORY: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 impl Root {
     /// Opens a directory; links on the way to it are followed.
@@ -94,7 +96,9 @@ impl Root {
 
 /// Whether there is nothing at that path, or a link or file where a directory was expected.
 pub(super) fn is_absent(error: &io::Error) -> bool {
-    [Errno::NOENT, Errno::NOTDIR, Errno::LOOP].iter().any(|e| error.raw_os_error() == Some(e.raw_os_error()))
+    [Errno::NOENT, Errno::NOTDIR, Errno::LOOP]
+        .iter()
+        .any(|e| error.raw_os_error() == Some(e.raw_os_error()))
 }
 
 /// Opens a child directory.

@@ -204,7 +204,11 @@ pub fn read_announced(
     let mut length: u64 = 0;
     loop {
         let mut piece = Vec::with_capacity(MAX_DATA);
-        let got = file.by_ref().take(MAX_DATA as u64).read_to_end(&mut piece).map_err(read_error)?;
+        let got = file
+            .by_ref()
+            .take(MAX_DATA as u64)
+            .read_to_end(&mut piece)
+            .map_err(read_error)?;
         if got == 0 {
             break;
         }
@@ -258,7 +262,9 @@ mod tests {
         let mut sender = Sender::new();
         sender.announce(stat("d", Mode::DIRECTORY | 0o755)).unwrap();
         sender.announce(stat("d/f", 0o644)).unwrap();
-        sender.announce(Box::new(Stat { link: b"d/f".to_vec(), ..*stat("d/g", 0o644) })).unwrap();
+        sender
+            .announce(Box::new(Stat { link: b"d/f".to_vec(), ..*stat("d/g", 0o644) }))
+            .unwrap();
         sender.announce(stat("e", 0o644)).unwrap();
         sender.end_of_entries();
         for id in [3, 1] {

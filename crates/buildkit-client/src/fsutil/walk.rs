@@ -112,7 +112,10 @@ impl Filter {
             patterns => Some(Matcher::new(patterns).map_err(FilterError::Include)?),
         };
         let exclude = [Matcher::new(&selection.exclude), Matcher::new(own)];
-        let exclude = exclude.into_iter().collect::<Result<Vec<_>, _>>().map_err(FilterError::Exclude)?;
+        let exclude = exclude
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(FilterError::Exclude)?;
         Ok(Self { include, exclude: exclude.into_iter().filter(|m| !m.is_empty()).collect() })
     }
 
@@ -256,7 +259,8 @@ impl Walk {
             Ok((entries, fd)) => self.enter(found.stat, fd, entries, known, verdict),
             Err(e) if root::is_absent(&e) => {}
             Err(e) if verdict == Verdict::Pass && e.kind() == io::ErrorKind::PermissionDenied => {
-                self.ready.push_back(Step::Skipped { path: found.stat.path, reason: SkipReason::Unreadable });
+                self.ready
+                    .push_back(Step::Skipped { path: found.stat.path, reason: SkipReason::Unreadable });
             }
             Err(source) => return Err(self.error(&found.stat.path, source)),
         }
@@ -278,7 +282,8 @@ impl Walk {
         } else {
             Some(Box::new(stat))
         };
-        self.stack.push(Frame { path, fd: Some(fd), entries: entries.into_iter(), known, unsent });
+        self.stack
+            .push(Frame { path, fd: Some(fd), entries: entries.into_iter(), known, unsent });
         if let Some(outer) = self.stack.len().checked_sub(MAX_OPEN + 1) {
             self.stack[outer].fd = None;
         }
@@ -288,7 +293,8 @@ impl Walk {
         let Found { mut stat, shared, device_and_inode } = found;
         match stat.mode.kind() {
             Kind::Socket | Kind::Other => {
-                self.ready.push_back(Step::Skipped { path: stat.path, reason: SkipReason::Socket });
+                self.ready
+                    .push_back(Step::Skipped { path: stat.path, reason: SkipReason::Socket });
                 return;
             }
             Kind::File if shared => match self.first_names.get(&device_and_inode) {

@@ -18,24 +18,15 @@ pub(super) struct Healthy;
 impl Health for Healthy {
     type WatchStream = tokio_stream::Empty<Result<HealthCheckResponse, Status>>;
 
-    async fn check(
-        &self,
-        _: Request<HealthCheckRequest>,
-    ) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
     }
 
-    async fn list(
-        &self,
-        _: Request<HealthListRequest>,
-    ) -> Result<Response<HealthListResponse>, Status> {
+    async fn list(&self, _: Request<HealthListRequest>) -> Result<Response<HealthListResponse>, Status> {
         Err(Status::unimplemented("only Check is served"))
     }
 
-    async fn watch(
-        &self,
-        _: Request<HealthCheckRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("only Check is served"))
     }
 }

@@ -108,8 +108,8 @@ impl SessionOptions {
     fn routes(self) -> (Routes, Vec<&'static str>) {
         let mut methods = health::METHODS.to_vec();
         methods.extend(auth::METHODS);
-        let mut routes = Routes::new(HealthServer::new(health::Healthy))
-            .add_service(AuthServer::new(auth::Anonymous));
+        let mut routes =
+            Routes::new(HealthServer::new(health::Healthy)).add_service(AuthServer::new(auth::Anonymous));
         if let Some(secrets) = self.secrets {
             methods.extend(secrets::METHODS);
             let service = SecretsServer::new(secrets);

@@ -40,8 +40,7 @@ impl Pipe {
         output: PollSender<BytesMessage>,
     ) -> (Self, oneshot::Receiver<tonic::Streaming<BytesMessage>>) {
         let (leftover, returned) = oneshot::channel();
-        let pipe =
-            Self { input: Some(input), unread: Bytes::new(), output, leftover: Some(leftover) };
+        let pipe = Self { input: Some(input), unread: Bytes::new(), output, leftover: Some(leftover) };
         (pipe, returned)
     }
 }

@@ -65,7 +65,8 @@ impl UserId {
             return Self::Id(0);
         }
         // Go reads a signed number and stores its bits.
-        text.parse::<i32>().map_or_else(|_| Self::Name(text.to_owned()), |id| Self::Id(id.cast_unsigned()))
+        text.parse::<i32>()
+            .map_or_else(|_| Self::Name(text.to_owned()), |id| Self::Id(id.cast_unsigned()))
     }
 }
 

@@ -20,8 +20,11 @@ impl fmt::Display for Definition {
         if self.is_scratch() {
             return writeln!(f, "scratch");
         }
-        let positions: BTreeMap<String, usize> =
-            self.digests().enumerate().map(|(position, digest)| (digest.to_string(), position)).collect();
+        let positions: BTreeMap<String, usize> = self
+            .digests()
+            .enumerate()
+            .map(|(position, digest)| (digest.to_string(), position))
+            .collect();
         for (position, op) in self.ops.iter().enumerate() {
             // Every op was made here or decoded once before.
             let message = pb::Op::decode(op.bytes.clone()).map_err(|_| fmt::Error)?;
@@ -156,7 +159,9 @@ fn range_text(range: &Range) -> String {
 }
 
 fn input_name(input: &pb::Input, positions: &BTreeMap<String, usize>) -> String {
-    let op = positions.get(&input.digest).map_or_else(|| input.digest.clone(), usize::to_string);
+    let op = positions
+        .get(&input.digest)
+        .map_or_else(|| input.digest.clone(), usize::to_string);
     match input.index {
         0 => format!("#{op}"),
         index => format!("#{op}.{index}"),

@@ -88,7 +88,11 @@ mod tests {
 
     fn attrs(op: &LocalSource) -> Vec<String> {
         let pb::op::Op::Source(source) = op.body().op else { panic!("a source op") };
-        source.attrs.into_iter().map(|attr| format!("{}={}", attr.key(), attr.value())).collect()
+        source
+            .attrs
+            .into_iter()
+            .map(|attr| format!("{}={}", attr.key(), attr.value()))
+            .collect()
     }
 
     #[test]

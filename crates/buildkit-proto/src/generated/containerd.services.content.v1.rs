@@ -313,7 +313,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Info");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Info"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "Info"));
             self.inner.unary(req, path, codec).await
         }
         /// Changes the labels of a blob.
@@ -328,7 +329,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Update");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Update"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "Update"));
             self.inner.unary(req, path, codec).await
         }
         /// All blobs that match.
@@ -346,7 +348,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/List");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "List"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "List"));
             self.inner.server_streaming(req, path, codec).await
         }
         pub async fn delete(
@@ -360,7 +363,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Delete");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Delete"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "Delete"));
             self.inner.unary(req, path, codec).await
         }
         /// A blob or a part of it.
@@ -378,7 +382,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Read");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Read"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "Read"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// How far a write is; `NOT_FOUND` once it is committed.
@@ -393,7 +398,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Status");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Status"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "Status"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn list_statuses(
@@ -427,7 +433,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Write");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Write"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "Write"));
             self.inner.streaming(req, path, codec).await
         }
         /// Gives up a write and what it has written.
@@ -442,7 +449,8 @@ pub mod content_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/containerd.services.content.v1.Content/Abort");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("containerd.services.content.v1.Content", "Abort"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("containerd.services.content.v1.Content", "Abort"));
             self.inner.unary(req, path, codec).await
         }
     }

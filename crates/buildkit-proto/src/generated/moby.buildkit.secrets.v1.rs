@@ -109,7 +109,8 @@ pub mod secrets_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.secrets.v1.Secrets/GetSecret");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.secrets.v1.Secrets", "GetSecret"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.secrets.v1.Secrets", "GetSecret"));
             self.inner.unary(req, path, codec).await
         }
     }

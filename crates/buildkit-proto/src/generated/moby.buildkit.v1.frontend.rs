@@ -902,7 +902,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Solve");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Solve"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Solve"));
             self.inner.unary(req, path, codec).await
         }
         /// Reads a file of a ref, which runs what the ref needs.
@@ -917,7 +918,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/ReadFile");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadFile"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadFile"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn read_dir(
@@ -931,7 +933,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/ReadDir");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadDir"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "ReadDir"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn stat_file(
@@ -945,7 +948,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/StatFile");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "StatFile"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "StatFile"));
             self.inner.unary(req, path, codec).await
         }
         /// Runs what a ref needs.
@@ -960,7 +964,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Evaluate");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Evaluate"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Evaluate"));
             self.inner.unary(req, path, codec).await
         }
         /// Answers with the daemon's capabilities and workers.
@@ -975,7 +980,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Ping");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Ping"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Ping"));
             self.inner.unary(req, path, codec).await
         }
         /// Ends the build, with a result or an error.
@@ -990,7 +996,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Return");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Return"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Return"));
             self.inner.unary(req, path, codec).await
         }
         /// The definitions that the build was given.
@@ -1005,7 +1012,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Inputs");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Inputs"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Inputs"));
             self.inner.unary(req, path, codec).await
         }
         /// Makes a container over refs; nothing runs in it yet.
@@ -1124,7 +1132,8 @@ pub mod llb_bridge_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Warn");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Warn"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.frontend.LLBBridge", "Warn"));
             self.inner.unary(req, path, codec).await
         }
     }

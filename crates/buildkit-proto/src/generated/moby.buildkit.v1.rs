@@ -627,7 +627,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/DiskUsage");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "DiskUsage"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "DiskUsage"));
             self.inner.unary(req, path, codec).await
         }
         /// Removes from the cache, and tells what went.
@@ -643,7 +644,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Prune");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Prune"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Prune"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Runs a build to its end.
@@ -658,7 +660,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Solve");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Solve"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Solve"));
             self.inner.unary(req, path, codec).await
         }
         /// Follows a build; may be asked before its solve.
@@ -674,7 +677,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Status");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Status"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Status"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Carries HTTP/2 in the other direction: the daemon calls the client's session services.
@@ -690,7 +694,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/Session");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "Session"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "Session"));
             self.inner.streaming(req, path, codec).await
         }
         pub async fn list_workers(
@@ -704,7 +709,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/ListWorkers");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "ListWorkers"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "ListWorkers"));
             self.inner.unary(req, path, codec).await
         }
         /// Which BuildKit this is.
@@ -737,7 +743,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/ListenBuildHistory");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "ListenBuildHistory"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "ListenBuildHistory"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Pins, deletes or completes the record of a build.
@@ -752,7 +759,8 @@ pub mod control_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.buildkit.v1.Control/UpdateBuildHistory");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.buildkit.v1.Control", "UpdateBuildHistory"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.buildkit.v1.Control", "UpdateBuildHistory"));
             self.inner.unary(req, path, codec).await
         }
     }

@@ -146,7 +146,8 @@ pub mod exporter_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.exporter.v1.Exporter/FindExporters");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.exporter.v1.Exporter", "FindExporters"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.exporter.v1.Exporter", "FindExporters"));
             self.inner.unary(req, path, codec).await
         }
         /// Called after the exports.
@@ -161,7 +162,8 @@ pub mod exporter_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.exporter.v1.Exporter/FinalizeExport");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.exporter.v1.Exporter", "FinalizeExport"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.exporter.v1.Exporter", "FinalizeExport"));
             self.inner.unary(req, path, codec).await
         }
     }

@@ -157,7 +157,8 @@ pub mod auth_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/Credentials");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "Credentials"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.filesync.v1.Auth", "Credentials"));
             self.inner.unary(req, path, codec).await
         }
         /// A token that the client gets from the registry itself.
@@ -172,7 +173,8 @@ pub mod auth_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/FetchToken");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "FetchToken"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.filesync.v1.Auth", "FetchToken"));
             self.inner.unary(req, path, codec).await
         }
         /// The key with which the client answers for its tokens.
@@ -187,7 +189,8 @@ pub mod auth_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/GetTokenAuthority");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "GetTokenAuthority"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.filesync.v1.Auth", "GetTokenAuthority"));
             self.inner.unary(req, path, codec).await
         }
         /// Proof that this client holds that key.
@@ -203,7 +206,8 @@ pub mod auth_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.Auth/VerifyTokenAuthority");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.Auth", "VerifyTokenAuthority"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.filesync.v1.Auth", "VerifyTokenAuthority"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -579,7 +583,8 @@ pub mod file_sync_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.FileSync/DiffCopy");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.FileSync", "DiffCopy"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.filesync.v1.FileSync", "DiffCopy"));
             self.inner.streaming(req, path, codec).await
         }
         /// Of old; no daemon of today asks for it.
@@ -597,7 +602,8 @@ pub mod file_sync_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.FileSync/TarStream");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.FileSync", "TarStream"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.filesync.v1.FileSync", "TarStream"));
             self.inner.streaming(req, path, codec).await
         }
     }
@@ -902,7 +908,8 @@ pub mod file_send_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.filesync.v1.FileSend/DiffCopy");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.filesync.v1.FileSend", "DiffCopy"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.filesync.v1.FileSend", "DiffCopy"));
             self.inner.streaming(req, path, codec).await
         }
     }

@@ -98,7 +98,8 @@ pub mod ssh_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.sshforward.v1.SSH/CheckAgent");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.sshforward.v1.SSH", "CheckAgent"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.sshforward.v1.SSH", "CheckAgent"));
             self.inner.unary(req, path, codec).await
         }
         /// One connection to an agent, which a header of the request names.
@@ -114,7 +115,8 @@ pub mod ssh_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/moby.sshforward.v1.SSH/ForwardAgent");
             let mut req = request.into_streaming_request();
-            req.extensions_mut().insert(GrpcMethod::new("moby.sshforward.v1.SSH", "ForwardAgent"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moby.sshforward.v1.SSH", "ForwardAgent"));
             self.inner.streaming(req, path, codec).await
         }
     }

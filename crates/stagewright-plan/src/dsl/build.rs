@@ -103,7 +103,8 @@ impl Build {
     #[track_caller]
     pub fn problem(&self, message: impl Into<String>) {
         let (at, via) = self.recorder.place(Site::caller());
-        self.recorder.problem(Problem::new(message).at(&at).via(&via).label("refused here"));
+        self.recorder
+            .problem(Problem::new(message).at(&at).via(&via).label("refused here"));
     }
 
     #[track_caller]

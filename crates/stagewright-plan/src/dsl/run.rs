@@ -48,7 +48,9 @@ impl Run {
 
     /// With a cache.
     pub fn cache(mut self, cache: Cache) -> Self {
-        self.run.mounts.push(Mount::Cache { path: cache.path, id: cache.id, sharing: cache.sharing });
+        self.run
+            .mounts
+            .push(Mount::Cache { path: cache.path, id: cache.id, sharing: cache.sharing });
         self
     }
 

@@ -112,7 +112,9 @@ impl<R: Role> Stage<R> {
     pub fn each<T>(self, items: impl IntoIterator<Item = T>, preset: impl Fn(Self, T) -> Self) -> Self {
         let site = Site::caller();
         let recorder = Rc::clone(&self.recorder);
-        items.into_iter().fold(self, |stage, item| recorder.through(site.clone(), || preset(stage, item)))
+        items
+            .into_iter()
+            .fold(self, |stage, item| recorder.through(site.clone(), || preset(stage, item)))
     }
 
     /// Starts a base from this stage.
@@ -294,7 +296,10 @@ impl<R: Role> Stage<R> {
 
 impl<R: Role> fmt::Debug for Stage<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stage").field("name", &self.name()).field("role", &R::ROLE).finish()
+        f.debug_struct("Stage")
+            .field("name", &self.name())
+            .field("role", &R::ROLE)
+            .finish()
     }
 }
 

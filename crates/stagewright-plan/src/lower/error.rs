@@ -83,9 +83,9 @@ impl From<LowerError> for Problem {
                     None => problem.help(format!("the targets are {}", known.join(", "))),
                 }
             }
-            LowerError::Context { name, site } => {
-                Self::new(message).at(&site).help(format!("give it: --context {name}=DIRECTORY"))
-            }
+            LowerError::Context { name, site } => Self::new(message)
+                .at(&site)
+                .help(format!("give it: --context {name}=DIRECTORY")),
             LowerError::Image { site, .. }
             | LowerError::Platform { site, .. }
             | LowerError::Order { site, .. }

@@ -41,7 +41,10 @@ pub(super) fn apply(runtime: &Runtime, config: &mut ContainerConfig) {
 /// Sets a variable where it stands, or adds it.
 pub(super) fn set_env(env: &mut Vec<String>, name: &str, value: &str) {
     let variable = format!("{name}={value}");
-    match env.iter_mut().find(|known| known.split_once('=').map_or(known.as_str(), |(n, _)| n) == name) {
+    match env
+        .iter_mut()
+        .find(|known| known.split_once('=').map_or(known.as_str(), |(n, _)| n) == name)
+    {
         Some(known) => *known = variable,
         None => env.push(variable),
     }

@@ -205,7 +205,10 @@ impl<'a> Lowering<'a> {
 
     /// Adds an op that was written at this place.
     fn add(&mut self, op: impl Into<Op>, metadata: Metadata, at: &'a Site) -> Result<OpId, LowerError> {
-        let op = self.graph.add(op, metadata).map_err(|e| LowerError::Op { source: e, site: at.clone() })?;
+        let op = self
+            .graph
+            .add(op, metadata)
+            .map_err(|e| LowerError::Op { source: e, site: at.clone() })?;
         if let Some(file) = self.file(&at.file) {
             let line = i32::try_from(at.line).unwrap_or(i32::MAX);
             self.graph

@@ -43,7 +43,8 @@ impl<'a> Lowering<'a> {
                 }
                 plan::Mount::Secret { id, path } => {
                     let optional = self.optional_secrets.contains(id.as_str());
-                    op.secrets.push(SecretMount { optional, ..SecretMount::new(id.clone(), path.clone()) });
+                    op.secrets
+                        .push(SecretMount { optional, ..SecretMount::new(id.clone(), path.clone()) });
                 }
             }
         }

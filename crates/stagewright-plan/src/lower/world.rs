@@ -72,8 +72,9 @@ impl ResolvedImage {
     /// Whether the image is for a platform. A registry gives an image of one platform whatever is asked for.
     pub(super) fn is_for(&self, platform: &Platform) -> bool {
         let variant = self.config.variant.clone().unwrap_or_default();
-        let found =
-            Platform::new(&self.config.os, &self.config.architecture).with_variant(variant).normalized();
+        let found = Platform::new(&self.config.os, &self.config.architecture)
+            .with_variant(variant)
+            .normalized();
         let wanted = platform.normalized();
         found.os == wanted.os && found.architecture == wanted.architecture
     }
@@ -150,7 +151,11 @@ impl ContextRequest<'_> {
 
 fn reached<'a>(checked: &Checked<'a>, targets: &[&str]) -> impl Iterator<Item = &'a Stage> {
     let reached = checked.reached(targets.iter().copied());
-    checked.plan().stages.iter().filter(move |stage| reached.contains(stage.name.as_str()))
+    checked
+        .plan()
+        .stages
+        .iter()
+        .filter(move |stage| reached.contains(stage.name.as_str()))
 }
 
 /// What a step takes files from, and the paths there.

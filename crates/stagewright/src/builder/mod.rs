@@ -115,7 +115,10 @@ impl Builder {
     /// The platform that the daemon builds on, and for.
     #[must_use]
     pub fn platform(&self) -> Platform {
-        self.worker.platforms.first().map_or_else(crate::host_platform, Platform::normalized)
+        self.worker
+            .platforms
+            .first()
+            .map_or_else(crate::host_platform, Platform::normalized)
     }
 
     /// The connection.

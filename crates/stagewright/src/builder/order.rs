@@ -157,9 +157,15 @@ pub(super) fn orders(
     let names: Vec<&str> = targets.iter().map(|(target, _)| target.name.as_str()).collect();
     check_inputs(plan, &names, options)?;
 
-    let testers = targets.iter().filter(|(_, role)| !role.is_image()).map(|(target, _)| target.name.as_str());
-    let images: Vec<&str> =
-        targets.iter().filter(|(_, role)| role.is_image()).map(|(target, _)| target.name.as_str()).collect();
+    let testers = targets
+        .iter()
+        .filter(|(_, role)| !role.is_image())
+        .map(|(target, _)| target.name.as_str());
+    let images: Vec<&str> = targets
+        .iter()
+        .filter(|(_, role)| role.is_image())
+        .map(|(target, _)| target.name.as_str())
+        .collect();
     let tags = tags(&options.tags, &images, &testers.collect::<Vec<_>>())?;
     let outputs = outputs(options, &images, &names)?;
 
@@ -219,8 +225,10 @@ fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role
 
 fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) -> Result<(), OptionsError> {
     let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
-    let known: Vec<String> =
-        contexts(plan, &all).into_iter().map(|context| context.name.to_owned()).collect();
+    let known: Vec<String> = contexts(plan, &all)
+        .into_iter()
+        .map(|context| context.name.to_owned())
+        .collect();
     if let Some(name) = options.contexts.keys().find(|name| !known.contains(name)) {
         return Err(OptionsError::UnknownContext { name: name.clone(), known });
     }
@@ -268,8 +276,9 @@ fn tags<'a>(
             }
         };
         let wrong = |reason: String| OptionsError::Tag { tag: tag.clone(), reason };
-        let image: ImageRef =
-            name.parse().map_err(|error: buildkit_llb::ImageRefError| wrong(error.to_string()))?;
+        let image: ImageRef = name
+            .parse()
+            .map_err(|error: buildkit_llb::ImageRefError| wrong(error.to_string()))?;
         if image.digest().is_some() {
             return Err(wrong(
                 "an image is named by a tag, and its digest is what the build gives".to_owned(),
@@ -298,8 +307,9 @@ fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<
         return Err(OptionsError::Tester { target: targets[0].to_owned(), what });
     }
     if images.len() > 1 {
-        let shared =
-            outputs.iter().find(|output| output.kind != OutputKind::Image && !output.is_per_target());
+        let shared = outputs
+            .iter()
+            .find(|output| output.kind != OutputKind::Image && !output.is_per_target());
         if let Some(output) = shared {
             return Err(OptionsError::SharedDest { output: output.to_string() });
         }
@@ -353,9 +363,17 @@ mod tests {
     /// Each target with its exports, as text.
     fn text(orders: &[Order]) -> Vec<String> {
         let export = |export: &Export| {
-            let attrs: Vec<_> =
-                export.exporter.attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let dest = export.dest.as_ref().map(|dest| format!(" > {}", dest.display())).unwrap_or_default();
+            let attrs: Vec<_> = export
+                .exporter
+                .attrs
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            let dest = export
+                .dest
+                .as_ref()
+                .map(|dest| format!(" > {}", dest.display()))
+                .unwrap_or_default();
             format!(" {}[{}]{dest}", export.exporter.kind, attrs.join(";"))
         };
         orders

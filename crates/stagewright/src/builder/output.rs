@@ -124,7 +124,10 @@ impl Output {
 
     /// Whether the destination differs from target to target.
     pub(super) fn is_per_target(&self) -> bool {
-        self.dest.as_deref().and_then(Path::to_str).is_none_or(|dest| dest.contains(PLACEHOLDER))
+        self.dest
+            .as_deref()
+            .and_then(Path::to_str)
+            .is_none_or(|dest| dest.contains(PLACEHOLDER))
     }
 
     /// The destination for this target.

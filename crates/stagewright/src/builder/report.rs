@@ -114,7 +114,12 @@ impl Report {
     /// The product of a target, if it succeeded.
     #[must_use]
     pub fn product(&self, target: &str) -> Option<&Product> {
-        self.targets.iter().find(|report| report.target == target)?.outcome.as_ref().ok()
+        self.targets
+            .iter()
+            .find(|report| report.target == target)?
+            .outcome
+            .as_ref()
+            .ok()
     }
 
     /// The targets that failed, with the reason.

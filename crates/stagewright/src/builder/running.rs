@@ -134,8 +134,14 @@ impl Work {
         };
         let targets = join_all(orders.iter().map(|order| targets.build(order))).await;
         let Sessions { context, exports } = sessions;
-        join_all(exports.into_values().map(|(session, _)| session).chain([context]).map(Session::close))
-            .await;
+        join_all(
+            exports
+                .into_values()
+                .map(|(session, _)| session)
+                .chain([context])
+                .map(Session::close),
+        )
+        .await;
         Report { targets }
     }
 }

@@ -97,16 +97,20 @@ pub(super) struct ParameterArgs {
 /// Reads the command line. The help lists the program's parameters.
 pub(super) fn parse(parameters: &Parameters) -> Result<Cli, clap::Error> {
     let list = parameter_list(parameters);
-    let command = ["build", "print", "plan", "targets"].into_iter().fold(Cli::command(), |command, name| {
-        command.mut_subcommand(name, |subcommand| subcommand.after_help(list.clone()))
-    });
+    let command = ["build", "print", "plan", "targets"]
+        .into_iter()
+        .fold(Cli::command(), |command, name| {
+            command.mut_subcommand(name, |subcommand| subcommand.after_help(list.clone()))
+        });
     Cli::from_arg_matches(&command.try_get_matches()?)
 }
 
 /// The parameters with their documentation, values and defaults.
 fn parameter_list(parameters: &Parameters) -> String {
-    let rows: Vec<(&str, String)> =
-        parameters.iter().map(|parameter| (parameter.name.as_str(), about(parameter))).collect();
+    let rows: Vec<(&str, String)> = parameters
+        .iter()
+        .map(|parameter| (parameter.name.as_str(), about(parameter)))
+        .collect();
     if rows.is_empty() {
         return "This program has no parameters.".to_owned();
     }

@@ -147,8 +147,13 @@ fn summary(report: &Report) -> String {
                 (None, false) => "passed",
             };
             let files = product.files.iter().map(|file| file.display().to_string());
-            let places: String =
-                product.names.iter().cloned().chain(files).map(|place| format!(" {place}")).collect();
+            let places: String = product
+                .names
+                .iter()
+                .cloned()
+                .chain(files)
+                .map(|place| format!(" {place}"))
+                .collect();
             text.push_str(&format!("{} {what}{places}\n", target.target));
         }
     }

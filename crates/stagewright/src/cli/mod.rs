@@ -106,7 +106,10 @@ fn run(program: &Program<'_>) -> ExitCode {
 
 /// Where commands that talk to a daemon run.
 fn runtime() -> Result<Runtime, CliError> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)
 }
 
 /// Writes what was asked for. A reader that has had enough is no error.

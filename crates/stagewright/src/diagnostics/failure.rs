@@ -29,8 +29,11 @@ pub(crate) fn failures(failures: &[Failure<'_>], state: &State, style: Style) ->
     let mut written: Vec<String> = Vec::new();
     for (index, failure) in failures.iter().enumerate() {
         if !failures[..index].iter().any(|earlier| is_same(earlier, failure)) {
-            let targets: Vec<&str> =
-                failures.iter().filter(|other| is_same(other, failure)).map(|other| other.target).collect();
+            let targets: Vec<&str> = failures
+                .iter()
+                .filter(|other| is_same(other, failure))
+                .map(|other| other.target)
+                .collect();
             written.push(one(failure, &targets, state, style));
         }
     }

@@ -170,8 +170,9 @@ fn build(b: &Build) -> Targets {
 
     #[test]
     fn several_problems_some_without_a_place() {
-        let far =
-            Problem::new("no product").at(&site("stages.rs", 8, 5)).related(&site("stages.rs", 1, 5), "from");
+        let far = Problem::new("no product")
+            .at(&site("stages.rs", 8, 5))
+            .related(&site("stages.rs", 1, 5), "from");
         let outside = Problem::new("unknown build argument `nod`").help("did you mean `node`?");
         let all = Problems::none_of(vec![far, outside]).unwrap_err();
         check(

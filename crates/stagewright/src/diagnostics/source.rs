@@ -78,14 +78,17 @@ fn safe_line(line: &str) -> String {
 
 /// The byte of a column from one. What is too far right is the end.
 fn byte_of(line: &str, column: usize) -> usize {
-    line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(byte, _)| byte)
+    line.char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(line.len(), |(byte, _)| byte)
 }
 
 /// What is called from a byte on: a name with its arguments, as far as they stand on the line.
 fn call_at(line: &str, start: usize) -> Range<usize> {
     let rest = &line[start..];
-    let name =
-        rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':' | '!')).unwrap_or(rest.len());
+    let name = rest
+        .find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':' | '!'))
+        .unwrap_or(rest.len());
     let all = start..line.trim_end().len().max(start);
     if !rest[name..].starts_with('(') {
         return if name == 0 { all } else { start..start + name };

@@ -201,7 +201,9 @@ mod tests {
         display.update(second, "app", &begun).unwrap();
         display.tick(2 * second).unwrap();
         display.note(2 * second, "note: a\x1b[2J socket is left out").unwrap();
-        display.update(3 * second, "app", &update(&[vertex("aa", "build", ended(1, 3))], &[])).unwrap();
+        display
+            .update(3 * second, "app", &update(&[vertex("aa", "build", ended(1, 3))], &[]))
+            .unwrap();
         display.ended(3 * second, "app").unwrap();
         display.finish(3 * second).unwrap();
         assert_eq!(display.state().step("app", "aa").unwrap().name(), "build");
@@ -241,7 +243,9 @@ mod tests {
         let begun = update(&[vertex("aa", "build", running(1))], &[]);
         let error = display.update(Duration::ZERO, "app", &begun).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-        display.update(Duration::ZERO, "app", &update(&[vertex("aa", "build", ended(1, 2))], &[])).unwrap();
+        display
+            .update(Duration::ZERO, "app", &update(&[vertex("aa", "build", ended(1, 2))], &[]))
+            .unwrap();
         display.finish(Duration::ZERO).unwrap();
         assert_eq!(*display.state().step("app", "aa").unwrap().phase(), Phase::Done);
     }

@@ -32,7 +32,10 @@ pub(crate) fn without_colours(line: &str) -> Cow<'_, str> {
 
 /// A name: one line without colours, white space joined to single spaces.
 pub(crate) fn name(text: &str) -> String {
-    filter(&text.replace(['\n', '\r'], " "), false).split_whitespace().collect::<Vec<_>>().join(" ")
+    filter(&text.replace(['\n', '\r'], " "), false)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A text of several lines without colours.

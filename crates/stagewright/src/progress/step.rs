@@ -138,7 +138,12 @@ impl Step {
 
     /// Takes what a stream says of one of its vertices.
     pub(super) fn apply(&mut self, target: usize, vertex: &Vertex) {
-        self.views.entry(vertex.digest.clone()).or_default().entry(target).or_default().apply(vertex);
+        self.views
+            .entry(vertex.digest.clone())
+            .or_default()
+            .entry(target)
+            .or_default()
+            .apply(vertex);
     }
 
     /// Takes that a stream has ended.
@@ -172,8 +177,11 @@ impl Step {
 
     /// Takes output, and gives the lines that it ends.
     pub(super) fn log(&mut self, now: Duration, target: usize, log: &VertexLog) -> Vec<Line> {
-        let started =
-            self.views.get(&log.vertex).and_then(|views| views.get(&target)).and_then(View::started);
+        let started = self
+            .views
+            .get(&log.vertex)
+            .and_then(|views| views.get(&target))
+            .and_then(View::started);
         let output = &mut self.outputs[usize::from(log.stream == 2)];
         match output.newest {
             Some((newest, owner)) if log.timestamp <= newest && target != owner => return Vec::new(),
@@ -184,7 +192,9 @@ impl Step {
         }
         let mut lines = Vec::new();
         let at = output.at;
-        output.cutter.push(now, &log.data, |line| lines.push(Line { at, text: sanitize::line(line) }));
+        output
+            .cutter
+            .push(now, &log.data, |line| lines.push(Line { at, text: sanitize::line(line) }));
         for line in &lines {
             self.remember(&line.text);
         }
@@ -206,7 +216,11 @@ impl Step {
 
     /// Takes progress, and gives the index of the item that it is of, if that says anything new.
     pub(super) fn progress(&mut self, status: &VertexStatus) -> Option<usize> {
-        let index = self.items.iter().position(|item| item.id == status.id).unwrap_or(self.items.len());
+        let index = self
+            .items
+            .iter()
+            .position(|item| item.id == status.id)
+            .unwrap_or(self.items.len());
         let is_stale = |item: &Item| {
             status.timestamp <= item.timestamp && (item.completed || status.completed.is_none())
         };

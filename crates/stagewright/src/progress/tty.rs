@@ -166,7 +166,10 @@ fn in_order(state: &State) -> impl Iterator<Item = &Step> {
 }
 
 fn header(state: &State, now: Duration, finished: bool) -> String {
-    let ended = state.steps().iter().filter(|step| !matches!(step.phase(), Phase::Waiting | Phase::Running));
+    let ended = state
+        .steps()
+        .iter()
+        .filter(|step| !matches!(step.phase(), Phase::Waiting | Phase::Running));
     let end = if finished { " FINISHED" } else { "" };
     format!("[+] Building {} ({}/{}){end}", seconds(now), ended.count(), state.steps().len())
 }

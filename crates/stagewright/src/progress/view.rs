@@ -101,7 +101,11 @@ pub(super) fn together(views: &[&View]) -> Phase {
     let phases: Vec<(Phase, Option<Timestamp>)> =
         views.iter().map(|view| (view.phase(), view.started())).collect();
     let last = |wanted: fn(&Phase) -> bool| {
-        phases.iter().filter(|(phase, _)| wanted(phase)).map(|(_, started)| *started).max()
+        phases
+            .iter()
+            .filter(|(phase, _)| wanted(phase))
+            .map(|(_, started)| *started)
+            .max()
     };
     let any = |wanted: fn(&Phase) -> bool| {
         phases.iter().map(|(phase, _)| phase).find(|phase| wanted(phase)).cloned()

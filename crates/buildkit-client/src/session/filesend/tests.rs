@@ -13,10 +13,14 @@ use crate::fsutil::walk::{Filter, Step, Walk};
 async fn call(exports: &Exports, id: &str) -> Result<(mpsc::Sender<Bytes>, Streaming<Bytes>), Status> {
     let (say, said) = mpsc::channel(1000);
     let mut request = Request::new(ReceiverStream::new(said));
-    request.metadata_mut().insert("buildkit-attachable-exporter-id", id.parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("buildkit-attachable-exporter-id", id.parse().unwrap());
     let mut client = Client::new(exports.service());
     client.ready().await.unwrap();
-    let answer = client.streaming(request, http::uri::PathAndQuery::from_static(METHODS[0]), Raw).await?;
+    let answer = client
+        .streaming(request, http::uri::PathAndQuery::from_static(METHODS[0]), Raw)
+        .await?;
     Ok((say, answer.into_inner()))
 }
 
@@ -73,8 +77,10 @@ fn one(target: ExportTarget) -> Exports {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }

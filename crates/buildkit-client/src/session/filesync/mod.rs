@@ -111,7 +111,10 @@ impl LocalDir {
 impl FileSync {
     /// Serves these directories under their names.
     pub fn new(directories: impl IntoIterator<Item = (impl Into<String>, LocalDir)>) -> Self {
-        let by_name = directories.into_iter().map(|(name, directory)| (name.into(), directory)).collect();
+        let by_name = directories
+            .into_iter()
+            .map(|(name, directory)| (name.into(), directory))
+            .collect();
         Self { directories: Directories { by_name, observer: None } }
     }
 

@@ -180,7 +180,9 @@ async fn bad_patterns_and_bad_requests_are_errors() {
     let from = tempfile::tempdir().unwrap();
     fs::write(from.path().join("f"), "x").unwrap();
     let (files, _) = observed(from.path());
-    let (_say, heard) = call(&files, &[("dir-name", "context"), ("exclude-patterns", "[a")]).await.unwrap();
+    let (_say, heard) = call(&files, &[("dir-name", "context"), ("exclude-patterns", "[a")])
+        .await
+        .unwrap();
     let (_, status) = end(heard).await;
     assert_eq!(status.message(), "in exclude patterns: pattern \"[a\" is malformed: a [ has no ]");
 
