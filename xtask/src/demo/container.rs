@@ -118,16 +118,22 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        if let Ok(Some(_)) = self.child.try_wait() {
-            // runc removed it when its process ended.
-            return;
+        // runc removes all that it made when its process ends. It may still be starting it, so it is asked until
+        // it has ended.
+        let end = Instant::now() + STOP_LIMIT;
+        let mut removed = Ok(());
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > end {
+                // Ended already is as good.
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
+            removed = self.runc.delete(&self.id);
+            thread::sleep(PAUSE);
         }
-        if let Err(error) = self.runc.delete(&self.id) {
+        if let Err(error) = removed {
             eprintln!("{error:#}");
         }
-        // It ends with its container; a zombie otherwise.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

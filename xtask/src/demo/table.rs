@@ -48,7 +48,8 @@ fn line(name: &str, cells: [String; 3]) -> String {
 impl Pair {
     fn cell(&self) -> String {
         let share = 100.0 * self.image as f64 / self.builder as f64;
-        format!("{} of {} ({share:.0} %)", bytes(self.image), bytes(self.builder))
+        let digits = usize::from(share < 10.0);
+        format!("{} of {} ({share:.digits$} %)", bytes(self.image), bytes(self.builder))
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[1],
-            "api       50.0 MB of 80.0 MB (62 %)    300.0 kB of 30.3 MB (1 %)    150.0 MB of 250.0 MB (60 %)"
+            "api       50.0 MB of 80.0 MB (62 %)    300.0 kB of 30.3 MB (1.0 %)  150.0 MB of 250.0 MB (60 %)"
         );
         assert_eq!(lines[4], "build     cold 61.2 s    no-op 0.5 s    one-file edit 4.0 s");
     }
