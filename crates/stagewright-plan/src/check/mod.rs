@@ -1,0 +1,111 @@
+//! Whether a Plan holds together: what no compiler saw, in every input format the same.
+
+mod order;
+mod stage;
+mod step;
+mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::{Origin, Plan, Stage};
+use crate::problem::{Problem, Problems, nearest};
+use order::{order, reached};
+
+/// A Plan that holds together, with its stages in an order in which each comes after what it is made from.
+///
+/// Only [`check`] makes one; lowering asks for it.
+#[derive(Clone, Debug)]
+pub struct Checked<'a> {
+    plan: &'a Plan,
+    index: BTreeMap<&'a str, usize>,
+    order: Vec<usize>,
+}
+
+/// Checks a Plan.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, together.
+pub fn check(plan: &Plan) -> Result<Checked<'_>, Problems> {
+    Problems::none_of(problems(plan))?;
+    let index = names(plan);
+    let order = order(plan, &index).expect("a Plan without problems has no cycle");
+    Ok(Checked { plan, index, order })
+}
+
+impl<'a> Checked<'a> {
+    /// The Plan.
+    #[must_use]
+    pub fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
+    /// The stage of a name that the Plan itself mentions.
+    pub(crate) fn stage(&self, name: &str) -> &'a Stage {
+        &self.plan.stages[self.index[name]]
+    }
+
+    /// The stages, each after those that its filesystem is made from.
+    pub(crate) fn stages(&self) -> impl Iterator<Item = &'a Stage> {
+        self.order.iter().map(|i| &self.plan.stages[*i])
+    }
+
+    /// The testers that gate a stage as a target: its own, and those of the images that it started from.
+    pub(crate) fn gates(&self, stage: &'a Stage) -> Vec<&'a str> {
+        let mut gates = Vec::new();
+        let mut at = Some(stage);
+        while let Some(stage) = at {
+            for gate in &stage.gates {
+                if !gates.contains(&gate.stage.as_str()) {
+                    gates.push(gate.stage.as_str());
+                }
+            }
+            at = match &stage.from {
+                Origin::Stage(from) if stage.role.is_image() => Some(self.stage(from)),
+                _ => None,
+            };
+        }
+        gates
+    }
+
+    /// The stages that these targets need, gates included.
+    pub(crate) fn reached<'t>(&self, targets: impl IntoIterator<Item = &'t str>) -> BTreeSet<&'a str> {
+        let starts = targets
+            .into_iter()
+            .filter_map(|name| self.plan.target(name))
+            .map(|t| t.stage.as_str());
+        reached(self.plan, &self.index, starts)
+    }
+}
+
+/// Everything that is wrong with a Plan.
+pub(crate) fn problems(plan: &Plan) -> Vec<Problem> {
+    let index = names(plan);
+    let stages = 0..plan.stages.len();
+    let mut problems: Vec<Problem> =
+        stages.flat_map(|position| stage::problems(plan, &index, position)).collect();
+    problems.extend(target::targets(plan, &index));
+    match order(plan, &index) {
+        Ok(_) if problems.is_empty() => problems.extend(target::idle_testers(plan, &index)),
+        Ok(_) => {}
+        Err(cycle) => problems.extend(cycle),
+    }
+    problems
+}
+
+/// The position of each name's first stage.
+fn names(plan: &Plan) -> BTreeMap<&str, usize> {
+    let mut names = BTreeMap::new();
+    for (position, stage) in plan.stages.iter().enumerate() {
+        names.entry(stage.name.as_str()).or_insert(position);
+    }
+    names
+}
+
+fn unknown_stage(name: &str, index: &BTreeMap<&str, usize>) -> Problem {
+    let problem = Problem::new(format!("there is no stage `{name}`"));
+    match nearest(name, index.keys().copied()) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem,
+    }
+}

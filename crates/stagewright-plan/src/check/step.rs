@@ -1,0 +1,254 @@
+//! The steps of a stage: paths, commands, mounts, owners.
+
+use std::collections::BTreeSet;
+
+use buildkit_llb::{ImageRef, path};
+
+use super::stage::{StageCheck, image_problem};
+use super::unknown_stage;
+use crate::plan::{Action, Command, Copy, Mount, Origin, Role, Run, Step};
+use crate::problem::Problem;
+
+impl StageCheck<'_> {
+    pub(super) fn steps(&mut self) {
+        let mut empty = self.stage.from == Origin::Scratch;
+        for step in &self.stage.steps {
+            match &step.action {
+                Action::Copy(copy) => self.copy(step, copy),
+                Action::Run(run) => {
+                    if empty {
+                        self.at(
+                            step,
+                            Problem::new(format!(
+                                "stage `{}` is empty: there is nothing to run",
+                                self.stage.name
+                            ))
+                            .help("copy a program into it first, or start from an image"),
+                        );
+                    }
+                    self.run(step, run);
+                }
+                Action::Env { name, .. } => self.env_name(step, name),
+                Action::Workdir { path } => self.path(step, "working directory", path),
+                Action::User { user } => self.owner(step, Some(user)),
+                Action::Mkdir { path, mode, owner } => {
+                    self.path(step, "directory", path);
+                    self.mode(step, Some(*mode));
+                    self.owner(step, owner.as_ref());
+                }
+                Action::File { path, mode, owner, .. } => {
+                    self.path(step, "file", path);
+                    if path.ends_with('/') {
+                        self.at(step, Problem::new(format!("`{path}` is a directory's path, not a file's")));
+                    }
+                    self.mode(step, Some(*mode));
+                    self.owner(step, owner.as_ref());
+                }
+            }
+            empty &= !matches!(step.action, Action::Copy(_) | Action::File { .. });
+        }
+    }
+
+    fn copy(&mut self, step: &Step, copy: &Copy) {
+        self.origin(step, &copy.from);
+        if copy.paths.is_empty() {
+            self.at(step, Problem::new("nothing is copied: the list of paths is empty"));
+        }
+        for path in &copy.paths {
+            self.origin_path(step, &copy.from, path);
+        }
+        self.path(step, "destination", &copy.to);
+        if copy.paths.len() > 1 && !copy.to.ends_with('/') {
+            self.at(
+                step,
+                Problem::new(format!("{} files cannot become the one file `{}`", copy.paths.len(), copy.to))
+                    .help(format!("end the destination with a slash: `{}/`", copy.to)),
+            );
+        }
+        for pattern in copy.include.iter().chain(&copy.exclude) {
+            if pattern.is_empty() || pattern.contains('\0') {
+                self.at(step, Problem::new(format!("{pattern:?} is not a pattern")));
+            }
+        }
+        self.mode(step, copy.mode);
+        self.owner(step, copy.owner.as_ref());
+    }
+
+    fn run(&mut self, step: &Step, run: &Run) {
+        let empty = match &run.command {
+            Command::Shell(line) => line.trim().is_empty(),
+            Command::Argv(arguments) => arguments.first().is_none_or(String::is_empty),
+        };
+        if empty {
+            self.at(step, Problem::new("the command is empty"));
+        }
+        let mut mounted = BTreeSet::new();
+        for mount in &run.mounts {
+            let path = match mount {
+                Mount::Cache { path, .. } | Mount::Tmpfs { path } => path,
+                Mount::Secret { path, id } => {
+                    self.secret(step, id);
+                    path
+                }
+                Mount::Bind { from, source, path } => {
+                    self.origin(step, from);
+                    self.origin_path(step, from, source);
+                    path
+                }
+            };
+            if !path.starts_with('/') || path::clean(path) == "/" {
+                self.at(
+                    step,
+                    Problem::new(format!("`{path}` is not where something can be mounted"))
+                        .help("an absolute path below the root"),
+                );
+            }
+            if !mounted.insert(path::clean(path)) {
+                self.at(step, Problem::new(format!("two mounts are at `{path}`")));
+            }
+        }
+        for (name, _) in &run.env {
+            self.env_name(step, name);
+        }
+        for secret in &run.secret_env {
+            self.env_name(step, &secret.name);
+            self.secret(step, &secret.id);
+        }
+        if let Some(path) = &run.workdir {
+            self.path(step, "working directory", path);
+        }
+        self.owner(step, run.user.as_ref());
+    }
+
+    fn origin(&mut self, step: &Step, origin: &Origin) {
+        match origin {
+            Origin::Scratch => self.at(step, Problem::new("there are no files in scratch")),
+            Origin::Image(image) => {
+                if let Err(e) = image.name.parse::<ImageRef>() {
+                    self.at(step, image_problem(&image.name, e.to_string()));
+                }
+            }
+            Origin::Context(name) if name.is_empty() => {
+                self.at(step, Problem::new("a context without a name"));
+            }
+            Origin::Context(_) => {}
+            Origin::Stage(name) => match self.index.get(name.as_str()) {
+                None => {
+                    let problem = unknown_stage(name, self.index);
+                    self.at(step, problem);
+                }
+                Some(i) => {
+                    let from = &self.plan.stages[*i];
+                    if !matches!(from.role, Role::Deps | Role::Builder) {
+                        self.at(
+                            step,
+                            Problem::new("only deps and builder stages have artifacts")
+                                .related(&from.at, format!("`{name}` is a {} stage", from.role.name())),
+                        );
+                    }
+                }
+            },
+        }
+    }
+
+    fn origin_path(&mut self, step: &Step, origin: &Origin, path: &str) {
+        self.path(step, "source", path);
+        match origin {
+            Origin::Context(_) if path.starts_with('/') => self.at(
+                step,
+                Problem::new(format!("`{path}` starts with a slash"))
+                    .help("paths of a context are relative to its root"),
+            ),
+            Origin::Context(name) if climbs(path) => self.at(
+                step,
+                Problem::new(format!("`{path}` leaves the context")).help(format!(
+                    "copy it into the directory of `{name}`, or give it as a context of its own"
+                )),
+            ),
+            Origin::Stage(name) if !path.starts_with('/') => self.at(
+                step,
+                Problem::new(format!("the artifact `{path}` of `{name}` is not an absolute path"))
+                    .help("artifacts are named from the root: `stage.artifact(\"/app/dist\")`"),
+            ),
+            Origin::Stage(name) if path::clean(path) == "/" && self.has_base(name) => self.at(
+                step,
+                Problem::new(format!("all of `{name}` is copied, with the image that it started from"))
+                    .help("name what is wanted: `stage.artifact(\"/app/dist\")`"),
+            ),
+            _ => {}
+        }
+    }
+
+    /// Whether a stage's filesystem began as an image's.
+    fn has_base(&self, name: &str) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut at = name;
+        while seen.insert(at) {
+            match self.index.get(at).map(|i| &self.plan.stages[*i].from) {
+                Some(Origin::Stage(from)) => at = from,
+                Some(Origin::Scratch) | None => return false,
+                Some(Origin::Image(_) | Origin::Context(_)) => return true,
+            }
+        }
+        false
+    }
+
+    fn secret(&mut self, step: &Step, id: &str) {
+        if self.plan.secrets.iter().all(|secret| secret.id != id) {
+            self.at(
+                step,
+                Problem::new(format!("there is no secret `{id}`")).help("declare it: `b.secret(\"…\")`"),
+            );
+        }
+    }
+
+    fn env_name(&mut self, step: &Step, name: &str) {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            self.at(step, Problem::new(format!("{name:?} is not an environment variable's name")));
+        }
+    }
+
+    fn path(&mut self, step: &Step, what: &str, path: &str) {
+        if path.is_empty() {
+            self.at(
+                step,
+                Problem::new(format!("the path of the {what} is empty"))
+                    .help("the working directory itself is `./`"),
+            );
+        } else if path.contains('\0') {
+            self.at(step, Problem::new(format!("{path:?} is not the path of a {what}")));
+        } else if let Some(junk) = ["&&", "||", "2>", ";", "\n"].iter().find(|junk| path.contains(**junk)) {
+            self.at(
+                step,
+                Problem::new(format!("{path:?} is not the path of a {what}"))
+                    .help(format!("`{}` is the shell's, and no shell reads paths", junk.escape_debug())),
+            );
+        }
+    }
+
+    fn mode(&mut self, step: &Step, mode: Option<u32>) {
+        if let Some(mode) = mode.filter(|mode| *mode > 0o7777) {
+            self.at(
+                step,
+                Problem::new(format!("{mode} is no mode")).help("permission bits are octal: `0o755`"),
+            );
+        }
+    }
+
+    fn owner(&mut self, step: &Step, owner: Option<&String>) {
+        if let Some(owner) =
+            owner.filter(|o| o.is_empty() || o.contains(char::is_whitespace) || o.starts_with(':'))
+        {
+            self.at(
+                step,
+                Problem::new(format!("{owner:?} is not a user"))
+                    .help("a name or an id, with `:group` if wanted"),
+            );
+        }
+    }
+}
+
+fn climbs(path: &str) -> bool {
+    let clean = path::clean(path);
+    clean == ".." || clean.starts_with("../")
+}
