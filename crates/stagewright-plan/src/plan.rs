@@ -316,6 +316,17 @@ pub struct Run {
     pub no_network: bool,
 }
 
+impl Run {
+    /// The ids of the secrets that the command is given.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let files = self.mounts.iter().filter_map(|mount| match mount {
+            Mount::Secret { id, .. } => Some(id.as_str()),
+            Mount::Cache { .. } | Mount::Bind { .. } | Mount::Tmpfs { .. } => None,
+        });
+        files.chain(self.secret_env.iter().map(|secret| secret.id.as_str()))
+    }
+}
+
 /// How a command is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -7,7 +7,7 @@ mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Origin, Plan, Stage};
+use crate::plan::{Action, Origin, Plan, Run, SecretSpec, Stage};
 use crate::problem::{Problem, Problems, nearest};
 use order::{order, reached};
 
@@ -66,6 +66,23 @@ impl<'a> Checked<'a> {
             };
         }
         gates
+    }
+
+    /// The secrets that steps of these targets use, gates included, in the order in which they were declared.
+    #[must_use]
+    pub fn secrets(&self, targets: &[&str]) -> Vec<&'a SecretSpec> {
+        let reached = self.reached(targets.iter().copied());
+        let stages = self.plan.stages.iter().filter(|stage| reached.contains(stage.name.as_str()));
+        let runs = stages.flat_map(|stage| &stage.steps).filter_map(|step| match &step.action {
+            Action::Run(run) => Some(run),
+            _ => None,
+        });
+        let used: BTreeSet<&str> = runs.flat_map(Run::secrets).collect();
+        self.plan
+            .secrets
+            .iter()
+            .filter(|secret| used.contains(secret.id.as_str()))
+            .collect()
     }
 
     /// The stages that these targets need, gates included.
