@@ -119,6 +119,23 @@ fn a_command_in_an_empty_filesystem() {
 }
 
 #[test]
+fn a_command_in_a_filesystem_that_started_empty_elsewhere() {
+    check(
+        line!(),
+        |b, ()| {
+            let base = b.base("base", Scratch).env("A", "nul\0");
+            base.runtime("app")
+                .run(sh("true").env("TOKEN", 1).secret_env("TOKEN", &b.secret("token")))
+        },
+        expect![[r#"
+            +2: an environment variable has a NUL in it: "nul\0"
+            +4: `TOKEN` is a secret and a text at once
+            +4: stage `app` is empty: there is nothing to run
+              help: copy a program into it first, or start from an image"#]],
+    );
+}
+
+#[test]
 fn a_step_after_the_first_use() {
     check(
         line!(),

@@ -5,7 +5,6 @@
 //! it, once for all targets; [`drive`] builds one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
 use std::sync::Arc;
 
 use buildkit_client::fsutil::ignore::{self, IgnoreError};
@@ -19,8 +18,7 @@ use stagewright_plan::config::ImageConfig;
 use stagewright_plan::lower::{
     self, Context, ImageRequest, Lowered, LoweredTarget, ResolvedImage, World, contexts, images,
 };
-use stagewright_plan::plan::{Action, Origin};
-use stagewright_plan::{Plan, Problem, Site};
+use stagewright_plan::{Problem, Site};
 
 /// The file that says what of a context is not sent.
 const IGNORE_FILE: &str = ".dockerignore";
@@ -61,7 +59,7 @@ pub enum DriveError {
         /// Its full name.
         name: String,
         /// Where it is named first.
-        at: Option<Site>,
+        at: Site,
         /// What the daemon or the registry tells.
         source: GatewayError,
     },
@@ -70,6 +68,8 @@ pub enum DriveError {
     ImageConfig {
         /// Its full name.
         name: String,
+        /// Where it is named first.
+        at: Site,
         /// Why.
         source: Arc<serde_json::Error>,
     },
@@ -119,7 +119,7 @@ pub(crate) async fn lower<C: Channel>(
 ) -> Result<Lowered, DriveError> {
     let Invocation { plan, targets, platform, build_platform, .. } = invocation;
     let requests = images(plan, targets, platform, build_platform);
-    let configs = try_join_all(requests.into_iter().map(|request| resolve(gateway, plan.plan(), request)));
+    let configs = try_join_all(requests.into_iter().map(|(request, at)| resolve(gateway, request, at)));
     let contexts = contexts(plan, targets)
         .into_iter()
         .map(|request| context(gateway, invocation, request.name));
@@ -181,7 +181,7 @@ impl DriveError {
     pub fn problem(&self) -> Option<Problem> {
         match self {
             Self::Plan(problem) => Some(problem.as_ref().clone()),
-            Self::Image { at: Some(at), .. } => {
+            Self::Image { at, .. } | Self::ImageConfig { at, .. } => {
                 Some(Problem::new(self.to_string()).at(at).label("named here"))
             }
             _ => None,
@@ -202,8 +202,8 @@ impl From<&DriveError> for GatewayError {
 
 async fn resolve<C: Channel>(
     gateway: &Gateway<C>,
-    plan: &Plan,
     request: ImageRequest,
+    at: &Site,
 ) -> Result<(ImageRequest, ResolvedImage), DriveError> {
     let name = request.reference.to_string();
     let asked = buildkit_gateway::ImageRequest {
@@ -212,9 +212,10 @@ async fn resolve<C: Channel>(
         log_name: format!("load config of {}", request.reference.familiar()),
         ..Default::default()
     };
-    let failed = |source| DriveError::Image { name: name.clone(), at: place(plan, &request), source };
+    let failed = |source| DriveError::Image { name: name.clone(), at: at.clone(), source };
     let answer = gateway.resolve_image_config(&asked).await.map_err(failed)?;
-    let unreadable = |source| DriveError::ImageConfig { name: name.clone(), source: Arc::new(source) };
+    let unreadable =
+        |source| DriveError::ImageConfig { name: name.clone(), at: at.clone(), source: Arc::new(source) };
     let config = ImageConfig::from_json(&answer.config).map_err(unreadable)?;
     // A source policy may have put another image in its place.
     let found = if answer.reference.is_empty() { &name } else { &answer.reference };
@@ -224,24 +225,6 @@ async fn resolve<C: Channel>(
         reference = reference.with_digest(&answer.digest).map_err(foreign)?;
     }
     Ok((request, ResolvedImage { reference, config }))
-}
-
-/// Where an image is named first.
-fn place(plan: &Plan, request: &ImageRequest) -> Option<Site> {
-    let is_it = |origin: &Origin| match origin {
-        Origin::Image(image) => image.name.parse().is_ok_and(|name: ImageRef| name == request.reference),
-        _ => false,
-    };
-    plan.stages.iter().find_map(|stage| {
-        let steps = stage.steps.iter().filter_map(|step| match &step.action {
-            Action::Copy(copy) => Some((&copy.from, &step.at)),
-            _ => None,
-        });
-        iter::once((&stage.from, &stage.at))
-            .chain(steps)
-            .find(|(origin, _)| is_it(origin))
-            .map(|(_, at)| at.clone())
-    })
 }
 
 /// A context, with what its `.dockerignore` leaves out.

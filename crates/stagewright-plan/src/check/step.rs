@@ -11,7 +11,7 @@ use crate::problem::Problem;
 
 impl StageCheck<'_> {
     pub(super) fn steps(&mut self) {
-        let mut empty = self.stage.from == Origin::Scratch;
+        let mut empty = self.starts_empty();
         for step in &self.stage.steps {
             match &step.action {
                 Action::Copy(copy) => self.copy(step, copy),
@@ -28,7 +28,7 @@ impl StageCheck<'_> {
                     }
                     self.run(step, run);
                 }
-                Action::Env { name, .. } => self.env_name(step, name),
+                Action::Env { name, value } => self.variable(step, name, value),
                 Action::Workdir { path } => self.path(step, "working directory", path),
                 Action::User { user } => self.owner(step, Some(user)),
                 Action::Mkdir { path, mode, owner } => {
@@ -45,7 +45,7 @@ impl StageCheck<'_> {
                     self.owner(step, owner.as_ref());
                 }
             }
-            empty &= !matches!(step.action, Action::Copy(_) | Action::File { .. });
+            empty &= !fills(step);
         }
     }
 
@@ -75,12 +75,17 @@ impl StageCheck<'_> {
     }
 
     fn run(&mut self, step: &Step, run: &Run) {
-        let empty = match &run.command {
-            Command::Shell(line) => line.trim().is_empty(),
-            Command::Argv(arguments) => arguments.first().is_none_or(String::is_empty),
+        let (empty, words) = match &run.command {
+            Command::Shell(line) => (line.trim().is_empty(), std::slice::from_ref(line)),
+            Command::Argv(arguments) => {
+                (arguments.first().is_none_or(String::is_empty), arguments.as_slice())
+            }
         };
         if empty {
             self.at(step, Problem::new("the command is empty"));
+        }
+        for word in words {
+            self.text(step, "a command", word);
         }
         let mut mounted = BTreeSet::new();
         for mount in &run.mounts {
@@ -107,12 +112,15 @@ impl StageCheck<'_> {
                 self.at(step, Problem::new(format!("two mounts are at `{path}`")));
             }
         }
-        for (name, _) in &run.env {
-            self.env_name(step, name);
+        for (name, value) in &run.env {
+            self.variable(step, name, value);
         }
         for secret in &run.secret_env {
-            self.env_name(step, &secret.name);
+            self.variable(step, &secret.name, "");
             self.secret(step, &secret.id);
+            if run.env.iter().any(|(name, _)| *name == secret.name) {
+                self.at(step, Problem::new(format!("`{}` is a secret and a text at once", secret.name)));
+            }
         }
         if let Some(path) = &run.workdir {
             self.path(step, "working directory", path);
@@ -179,6 +187,22 @@ impl StageCheck<'_> {
         }
     }
 
+    /// Whether there is nothing in the stage before its own steps.
+    fn starts_empty(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut from = &self.stage.from;
+        loop {
+            match from {
+                Origin::Scratch => return true,
+                Origin::Image(_) | Origin::Context(_) => return false,
+                Origin::Stage(name) => match self.index.get(name.as_str()).map(|i| &self.plan.stages[*i]) {
+                    Some(stage) if seen.insert(name) && !stage.steps.iter().any(fills) => from = &stage.from,
+                    _ => return false,
+                },
+            }
+        }
+    }
+
     /// Whether a stage's filesystem began as an image's.
     fn has_base(&self, name: &str) -> bool {
         let mut seen = BTreeSet::new();
@@ -202,9 +226,17 @@ impl StageCheck<'_> {
         }
     }
 
-    fn env_name(&mut self, step: &Step, name: &str) {
+    fn variable(&mut self, step: &Step, name: &str, value: &str) {
         if name.is_empty() || name.contains(['=', '\0']) {
             self.at(step, Problem::new(format!("{name:?} is not an environment variable's name")));
+        }
+        self.text(step, "an environment variable", value);
+    }
+
+    /// What no process can be given.
+    fn text(&mut self, step: &Step, what: &str, text: &str) {
+        if text.contains('\0') {
+            self.at(step, Problem::new(format!("{what} has a NUL in it: {text:?}")));
         }
     }
 
@@ -246,6 +278,11 @@ impl StageCheck<'_> {
             );
         }
     }
+}
+
+/// Whether there are files after a step, whatever was there before.
+fn fills(step: &Step) -> bool {
+    matches!(step.action, Action::Copy(_) | Action::File { .. })
 }
 
 fn climbs(path: &str) -> bool {

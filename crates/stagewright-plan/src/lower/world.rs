@@ -91,26 +91,29 @@ pub struct ContextRequest<'a> {
     pub at: &'a Site,
 }
 
-/// The images that these targets need, each once.
+/// The images that these targets need, each with the place where it is named first.
 #[must_use]
-pub fn images(
-    checked: &Checked<'_>,
+pub fn images<'a>(
+    checked: &Checked<'a>,
     targets: &[&str],
     platform: &Platform,
     build_platform: &Platform,
-) -> Vec<ImageRequest> {
-    let mut requests = Vec::new();
-    let mut add = |origin: &Origin| {
+) -> BTreeMap<ImageRequest, &'a Site> {
+    let mut requests = BTreeMap::new();
+    let mut add = |origin: &Origin, at: &'a Site| {
         if let Origin::Image(image) = origin {
-            requests.push(ImageRequest::new(image, platform_of(image, platform, build_platform).clone()));
+            let platform = platform_of(image, platform, build_platform).clone();
+            requests.entry(ImageRequest::new(image, platform)).or_insert(at);
         }
     };
     for stage in reached(checked, targets) {
-        add(&stage.from);
-        stage.steps.iter().flat_map(origins).for_each(|(origin, _)| add(origin));
+        add(&stage.from, &stage.at);
+        for step in &stage.steps {
+            for (origin, _) in origins(step) {
+                add(origin, &step.at);
+            }
+        }
     }
-    requests.sort();
-    requests.dedup();
     requests
 }
 
