@@ -9,7 +9,7 @@ fn preset<R: Role>(stage: Stage<R>) -> Stage<R> {
     stage.run("first").run("second")
 }
 
-/// A helper of one step, which shows its caller's line.
+/// A preset of one step, which shows its caller's line.
 #[track_caller]
 fn labelled<R: Role>(stage: Stage<R>) -> Stage<R> {
     stage.run("labelled")

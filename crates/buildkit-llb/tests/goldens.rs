@@ -1,8 +1,10 @@
 //! Every op that the reference Go client makes for the same graph: bytes, digests, order, capabilities.
 //!
-//! `goldens.json` was written by BuildKit's `client/llb`; v0.32.2, v0.33.1 and v0.34.2 give the same (from
-//! `file-chain-copied` on, v0.33.1 was asked alone). The last op of each case is its terminal one. What the Go client does to its options before it has an op is written
-//! out here: the order of the environment, normalized platforms of execs, default destinations.
+//! `goldens.json` was written by BuildKit's `client/llb`: v0.32.2, v0.33.1 and v0.34.2 give the same, and from
+//! `file-chain-copied` on v0.33.1 was asked alone.
+//!
+//! The last op of each case is its terminal one. What the Go client does to its options before it has an op is
+//! written out here: the order of the environment, normalized platforms of execs, default destinations.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -36,7 +36,7 @@ pub(crate) fn demo(place: &Place) -> Result<()> {
     });
     // Each is tried, whatever becomes of the others; the first error is the one that matters.
     let removed = container::remove_all(&state);
-    let stopped = if fixtures.started { up::down(place, false) } else { Ok(()) };
+    let stopped = fixtures.stop_started(place);
     told?;
     removed?;
     stopped?;
@@ -49,8 +49,8 @@ fn nothing_left(place: &Place, fixtures: &up::Fixtures, state: &std::path::Path)
     if let Some(mount) = mounts.lines().find(|line| line.contains(&*ours)) {
         bail!("still mounted: {mount}");
     }
-    if !fixtures.started {
-        println!("\nNo container is left. buildkitd and the registry ran before, and still do.");
+    if !fixtures.all_started() {
+        println!("\nNo container is left. What ran before, of buildkitd and the registry, still does.");
         return Ok(());
     }
     if up::running(place).is_ok() {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::place::Place;
 
 /// Where the list is, from the root.
-const LIST: &str = "tests/all-tests.txt";
+pub(super) const LIST: &str = "tests/all-tests.txt";
 
 /// Fails unless exactly the listed tests ran; with `bless` writes the list instead.
 pub(super) fn compare(place: &Place, ran: &BTreeSet<String>, bless: bool) -> Result<()> {

@@ -18,8 +18,11 @@ use crate::up::{self, Fixtures};
 use crate::{codegen, images, tidy};
 use output::{Tests, Verdict};
 
-/// Test binaries of the package `stagewright-tests`, each a part of its own.
-const KINDS: [&str; 4] = ["golden", "compile-fail", "differential", "integration"];
+/// The test binaries of all packages, each a part of its own; `cargo xtask tidy` finds one that is missing.
+pub(crate) const BINARIES: [&str; 5] = ["goldens", "golden", "compile-fail", "differential", "integration"];
+
+/// The package that is checked with fewer features, too: what stands in for one is not compiled with all.
+const FEATURED: &str = "stagewright";
 
 /// Runs everything and says how it went; an error if anything failed. With `bless` the list of tests
 /// becomes what ran.
@@ -30,16 +33,19 @@ pub(crate) fn test(place: &Place, bless: bool) -> Result<()> {
     match fixtures(place, &mut report) {
         Ok(fixtures) => {
             tests(place, &fixtures, &mut report);
-            if fixtures.started {
-                report.part("down", || up::down(place, false));
-            }
+            report.part("down", || fixtures.stop_started(place));
         }
         // What was started by then runs no longer.
         Err(error) => eprintln!("the tests cannot run: {error:#}"),
     }
     check_interrupt()?;
     let ran = std::mem::take(&mut report.ran);
-    report.part("list of tests", || list::compare(place, &ran, bless));
+    if bless && report.failed > 0 {
+        // What did not run would be missing in it.
+        println!("\n{} is unchanged, because something failed", list::LIST);
+    } else {
+        report.part("list of tests", || list::compare(place, &ran, bless));
+    }
     report.print();
     if report.failed > 0 {
         bail!("{} failed: {}", report.failed, report.failures.join(", "));
@@ -54,6 +60,13 @@ fn checks(place: &Place, report: &mut Report) {
         let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--keep-going"];
         run(cargo(place).args(arguments).args(["--", "--deny", "warnings"]))
     });
+    for (name, features) in [("none", ""), ("client", "client")] {
+        report.part(&format!("clippy, features: {name}"), || {
+            let arguments = ["clippy", "--package", FEATURED, "--all-targets", "--no-default-features"];
+            let features = ["--features", features, "--", "--deny", "warnings"];
+            run(cargo(place).args(arguments).args(features))
+        });
+    }
     report.part("docs", || {
         let arguments = ["doc", "--workspace", "--all-features", "--no-deps", "--keep-going"];
         run(cargo(place).args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
@@ -71,9 +84,7 @@ fn fixtures(place: &Place, report: &mut Report) -> Result<Fixtures> {
     let fixtures = fixtures.context("what they need does not run")?;
     let images = report.part("images", || images::ensure(place, &fixtures));
     if !images {
-        if fixtures.started {
-            up::down(place, false)?;
-        }
+        fixtures.stop_started(place)?;
         bail!("there are no base images");
     }
     Ok(fixtures)
@@ -90,9 +101,11 @@ fn tests(place: &Place, fixtures: &Fixtures, report: &mut Report) {
     };
     part("unit tests", &["--lib", "--bins"]);
     part("documentation tests", &["--doc"]);
-    for kind in KINDS {
-        part(kind, &["--test", kind]);
+    for binary in BINARIES {
+        part(binary, &["--test", binary]);
     }
+    let arguments = ["test", "--package", FEATURED, "--no-default-features", "--lib", "--no-fail-fast"];
+    report.tests("unit tests, features: none", cargo(place).args(arguments));
 }
 
 fn cargo(place: &Place) -> Command {

@@ -1,4 +1,4 @@
-//! Which crate may know which, and what the pure ones must not know at all.
+//! Which crate may know which, what the pure ones must not know at all, and that the tests of all are run.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Problem;
 use super::tree::{Package, Tree};
-use crate::process;
+use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
 const ARROWS: [(&str, &[&str]); 9] = [
@@ -41,6 +41,7 @@ const WORLD: [&str; 5] = ["hyper", "mio", "socket2", "tokio", "tonic"];
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Problem>> {
     let mut problems = arrows(&tree.packages);
+    problems.extend(binaries(&tree.packages));
     for (package, flags) in PURE {
         let list = process::output(
             Command::new(env!("CARGO"))
@@ -71,6 +72,22 @@ fn arrows(packages: &[Package]) -> Vec<Problem> {
     problems
 }
 
+fn binaries(packages: &[Package]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for package in packages {
+        for target in package.targets.iter().filter(|it| it.kind.iter().any(|kind| kind == "test")) {
+            if !test::BINARIES.contains(&&*target.name) {
+                let what = format!(
+                    "`cargo xtask test` does not run its test binary {}: name it in xtask/src/test/mod.rs",
+                    target.name
+                );
+                problems.push(Problem::of(&package.name, what));
+            }
+        }
+    }
+    problems
+}
+
 fn world(package: &str, flags: &[&str], list: &str) -> Vec<Problem> {
     let used = |name: &&&str| list.lines().any(|line| line.split(' ').next() == Some(name));
     WORLD
@@ -90,12 +107,13 @@ fn world(package: &str, flags: &[&str], list: &str) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::tree::Dependency;
+    use crate::tidy::tree::{Dependency, Target};
 
     fn package(name: &str, dependency: &str) -> Package {
         Package {
             name: name.to_owned(),
             dependencies: vec![Dependency { name: dependency.to_owned(), path: Some(String::new()) }],
+            targets: Vec::new(),
         }
     }
 
@@ -112,6 +130,20 @@ mod tests {
             [
                 "stagewright-plan: must not depend on buildkit-gateway, only on: buildkit-llb",
                 "newcomer: has no place in the table of arrows in xtask/src/tidy/crates.rs",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_test_binary_that_no_part_runs_is_named() {
+        let target = |name: &str, kind: &str| Target { name: name.to_owned(), kind: vec![kind.to_owned()] };
+        let mut package = package("a", "b");
+        package.targets = vec![target("a", "lib"), target("golden", "test"), target("forgotten", "test")];
+        let problems: Vec<_> = binaries(&[package]).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            problems,
+            [
+                "a: `cargo xtask test` does not run its test binary forgotten: name it in xtask/src/test/mod.rs"
             ]
         );
     }

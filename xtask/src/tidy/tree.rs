@@ -24,6 +24,15 @@ pub(super) struct Tree {
 pub(super) struct Package {
     pub(super) name: String,
     pub(super) dependencies: Vec<Dependency>,
+    pub(super) targets: Vec<Target>,
+}
+
+/// What Cargo builds of a package.
+#[derive(Debug, Deserialize)]
+pub(super) struct Target {
+    pub(super) name: String,
+    /// `lib`, `bin`, `test` and others.
+    pub(super) kind: Vec<String>,
 }
 
 /// What a package says that it needs.

@@ -12,10 +12,12 @@ use super::Started;
 /// Starts buildkitd unless it runs with this very registry.
 pub(super) fn start(state: &Path, program: &Path, registry: &str) -> Result<Started> {
     let config = configuration(registry);
-    if let Some(address) = running(state) {
+    let before = running(state);
+    let started = before.is_none();
+    if let Some(address) = before {
         // The registry may have come back at another port.
         if fs::read_to_string(state.join("buildkitd.toml")).is_ok_and(|text| text == config) {
-            return Ok(Started { address, started: false });
+            return Ok(Started { address, started });
         }
         stop(state)?;
     }
@@ -25,7 +27,7 @@ pub(super) fn start(state: &Path, program: &Path, registry: &str) -> Result<Star
     let daemon = runtime.block_on(Daemon::start(options)).context("cannot start buildkitd")?;
     let address = daemon.endpoint().to_string();
     daemon.detach();
-    Ok(Started { address, started: true })
+    Ok(Started { address, started })
 }
 
 /// Stops buildkitd if it runs, and cleans up after one that was killed.

@@ -4,11 +4,10 @@
 //! and its data. Stopping keeps the data, so that the next start is warm; `down --purge` removes it.
 
 mod daemon;
-mod process;
 mod registry;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -17,12 +16,23 @@ use stagewright_tests::{BUILDKIT_HOST, REGISTRY};
 use crate::place::Place;
 use crate::{packages, tools};
 
+/// Where each has its state, below `target/up`.
+const REGISTRY_STATE: &str = "registry";
+const DAEMON_STATE: &str = "buildkit";
+
 /// A server that runs.
 struct Started {
     /// As its clients are given it.
     address: String,
-    /// Whether it did not run before.
+    /// Whether none ran before.
     started: bool,
+}
+
+/// Which servers a task started, and so has to stop.
+#[derive(Clone, Copy, Default)]
+struct Ours {
+    registry: bool,
+    daemon: bool,
 }
 
 /// What runs, and how a program finds it.
@@ -33,8 +43,7 @@ pub(crate) struct Fixtures {
     pub(crate) registry: String,
     /// Directory of buildkitd, buildctl and buildx.
     pub(crate) tools: PathBuf,
-    /// Whether this call started anything: then its caller stops it.
-    pub(crate) started: bool,
+    ours: Ours,
 }
 
 impl Fixtures {
@@ -52,6 +61,16 @@ impl Fixtures {
     pub(crate) fn apply<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.envs(self.variables())
     }
+
+    /// Whether all of it was started for this task.
+    pub(crate) fn all_started(&self) -> bool {
+        self.ours.registry && self.ours.daemon
+    }
+
+    /// Stops what was started for this task; what ran before is left running.
+    pub(crate) fn stop_started(&self, place: &Place) -> Result<()> {
+        stop(&place.up(), self.ours)
+    }
 }
 
 /// Starts what does not run yet. What was started is stopped again if the rest cannot be.
@@ -59,32 +78,33 @@ pub(crate) fn up(place: &Place) -> Result<Fixtures> {
     packages::ensure()?;
     let tools = tools::ensure(place)?;
     let state = place.up();
-    let result = start(&state, tools);
-    if result.is_err() {
-        down(place, false)?;
+    let registry = registry::start(&state.join(REGISTRY_STATE))?;
+    let ours = Ours { registry: registry.started, daemon: false };
+    match daemon::start(&state.join(DAEMON_STATE), &tools.join("buildkitd"), &registry.address) {
+        Ok(daemon) => Ok(Fixtures {
+            buildkit_host: daemon.address,
+            registry: registry.address,
+            tools,
+            ours: Ours { daemon: daemon.started, ..ours },
+        }),
+        Err(error) => {
+            stop(&state, ours)?;
+            Err(error)
+        }
     }
-    result
 }
 
-fn start(state: &std::path::Path, tools: PathBuf) -> Result<Fixtures> {
-    let registry = registry::start(&state.join("registry"))?;
-    let daemon = daemon::start(&state.join("buildkit"), &tools.join("buildkitd"), &registry.address)?;
-    Ok(Fixtures {
-        buildkit_host: daemon.address,
-        registry: registry.address,
-        tools,
-        started: registry.started || daemon.started,
-    })
+fn stop(state: &Path, which: Ours) -> Result<()> {
+    // Both are tried, whatever becomes of the other.
+    let daemon = if which.daemon { daemon::stop(&state.join(DAEMON_STATE)) } else { Ok(()) };
+    let registry = if which.registry { registry::stop(&state.join(REGISTRY_STATE)) } else { Ok(()) };
+    daemon.and(registry)
 }
 
 /// Stops what runs; with `purge` also removes all data.
 pub(crate) fn down(place: &Place, purge: bool) -> Result<()> {
     let state = place.up();
-    // Both are tried, whatever becomes of the other.
-    let daemon = daemon::stop(&state.join("buildkit"));
-    let registry = registry::stop(&state.join("registry"));
-    daemon?;
-    registry?;
+    stop(&state, Ours { registry: true, daemon: true })?;
     if purge && state.exists() {
         fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))?;
     }
@@ -96,14 +116,14 @@ pub(crate) fn running(place: &Place) -> Result<Fixtures> {
     let state = place.up();
     let hint = "run `cargo xtask up` first";
     Ok(Fixtures {
-        registry: registry::running(&state.join("registry"))
+        registry: registry::running(&state.join(REGISTRY_STATE))
             .context(hint)
             .context("the registry does not run")?,
-        buildkit_host: daemon::running(&state.join("buildkit"))
+        buildkit_host: daemon::running(&state.join(DAEMON_STATE))
             .context(hint)
             .context("buildkitd does not run")?,
         tools: tools::ensure(place)?,
-        started: false,
+        ours: Ours::default(),
     })
 }
 
@@ -114,8 +134,8 @@ pub(crate) fn status(place: &Place) {
         Some(address) => println!("{name}: runs at {address}"),
         None => println!("{name}: does not run"),
     };
-    say("registry", registry::running(&state.join("registry")));
-    say("buildkitd", daemon::running(&state.join("buildkit")));
+    say("registry", registry::running(&state.join(REGISTRY_STATE)));
+    say("buildkitd", daemon::running(&state.join(DAEMON_STATE)));
     println!("state: {}", state.display());
 }
 

@@ -1,22 +1,23 @@
 //! The registry on loopback: Debian's docker-registry on a free port.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::Command;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use buildkit_client::daemon::Process;
 use serde::{Deserialize, Serialize};
 use stagewright_tests::Registry;
 
 use super::Started;
-use super::process::Process;
 use crate::packages;
 use crate::process::check_interrupt;
 
-/// How long it may take until it answers.
+/// How long it may take until it answers, or ends.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is written down about a registry that was started.
@@ -24,6 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Record {
     process: Process,
     port: u16,
+}
+
+impl Record {
+    fn stop(&self) -> Result<()> {
+        self.process.stop(None, PATIENCE).context("cannot stop the registry")
+    }
 }
 
 /// Starts the registry unless it runs.
@@ -47,18 +54,34 @@ pub(super) fn start(state: &Path) -> Result<Started> {
     });
     fs::write(&config, text.to_string()).with_context(|| format!("cannot write {}", config.display()))?;
     let log = state.join("log");
-    // Variables of the environment would change its configuration.
-    let process = Process::start(Command::new(program).arg("serve").arg(&config).env_clear(), &log)?;
-    let record = Record { process, port };
-    fs::write(record_path(state), serde_json::to_string(&record)?)?;
+    let output = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+    let child = Command::new(program)
+        .arg("serve")
+        .arg(&config)
+        // Variables of the environment would change its configuration.
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        // Ctrl-C in the terminal does not reach it.
+        .process_group(0)
+        .spawn()
+        .context("cannot run docker-registry")?;
+    let record = Record { process: Process::of(&child), port };
+    let ready = write(state, &record).and_then(|()| wait_ready(&record, &log));
+    if ready.is_err() {
+        record.stop()?;
+    }
+    ready.map(|()| Started { address: address(port), started: true })
+}
 
-    let address = address(port);
-    let registry = Registry::new(address.clone());
+fn wait_ready(record: &Record, log: &Path) -> Result<()> {
+    let registry = Registry::new(address(record.port));
     let end = Instant::now() + PATIENCE;
     while let Err(error) = registry.ping() {
         check_interrupt()?;
-        if !process.runs() {
-            let said = fs::read_to_string(&log).unwrap_or_default();
+        if !record.process.is_running() {
+            let said = fs::read_to_string(log).unwrap_or_default();
             bail!("the registry ended at once:\n{said}");
         }
         if Instant::now() > end {
@@ -66,13 +89,13 @@ pub(super) fn start(state: &Path) -> Result<Started> {
         }
         thread::sleep(Duration::from_millis(20));
     }
-    Ok(Started { address, started: true })
+    Ok(())
 }
 
 /// Stops the registry if it runs.
 pub(super) fn stop(state: &Path) -> Result<()> {
     match read(state) {
-        Some(record) => record.process.stop().context("cannot stop the registry"),
+        Some(record) => record.stop(),
         None => Ok(()),
     }
 }
@@ -80,7 +103,7 @@ pub(super) fn stop(state: &Path) -> Result<()> {
 /// The address of the registry, if it runs.
 pub(super) fn running(state: &Path) -> Option<String> {
     read(state)
-        .filter(|record| record.process.runs())
+        .filter(|record| record.process.is_running())
         .map(|record| address(record.port))
 }
 
@@ -102,6 +125,12 @@ fn read(state: &Path) -> Option<Record> {
     serde_json::from_str(&fs::read_to_string(record_path(state)).ok()?).ok()
 }
 
-fn record_path(state: &Path) -> std::path::PathBuf {
+fn write(state: &Path, record: &Record) -> Result<()> {
+    let path = record_path(state);
+    fs::write(&path, serde_json::to_string(record)?)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn record_path(state: &Path) -> PathBuf {
     state.join("process.json")
 }

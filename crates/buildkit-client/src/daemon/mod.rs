@@ -27,6 +27,8 @@ use crate::client::{Client, ConnectError};
 use crate::endpoint::{Endpoint, EndpointError};
 use record::Record;
 
+pub use process::{Process, ProcessError};
+
 /// How long a daemon may take until it answers.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 /// How long between two questions whether it answers.
@@ -132,20 +134,9 @@ pub enum DaemonError {
         /// The end of the log.
         tail: String,
     },
-    /// Its process does not end.
-    #[error("buildkitd (process {pid}) does not end")]
-    Stuck {
-        /// The process.
-        pid: i32,
-    },
-    /// A signal cannot be sent.
-    #[error("buildkitd (process {pid}) cannot be stopped: {source}")]
-    Signal {
-        /// The process.
-        pid: i32,
-        /// Why.
-        source: io::Error,
-    },
+    /// Its process does not stop.
+    #[error("buildkitd does not stop: {0}")]
+    Process(#[from] ProcessError),
     /// Something of it is left.
     #[error("a mount of the stopped buildkitd is left at {}: {source}", path.display())]
     Mount {

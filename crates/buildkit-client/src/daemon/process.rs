@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-use super::DaemonError;
-
 /// How long a killed process may take to go.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A process, by its pid and the time of its start.
+/// A process, by its pid and the time of its start: what is written down of a server, so that another process
+/// can see whether it runs, and stop it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Process {
+pub struct Process {
     pub(super) pid: i32,
     /// When it started, in clock ticks since the machine started (`/proc/PID/stat`, field 22).
     pub(super) started: u64,
@@ -26,8 +25,29 @@ pub(super) struct Process {
     pub(super) boot: String,
 }
 
+/// A process does not stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// It does not end.
+    #[error("process {pid} does not end")]
+    Stuck {
+        /// The process.
+        pid: i32,
+    },
+    /// A signal cannot be sent.
+    #[error("process {pid} cannot be stopped: {source}")]
+    Signal {
+        /// The process.
+        pid: i32,
+        /// Why.
+        source: io::Error,
+    },
+}
+
 impl Process {
-    pub(super) fn of(child: &Child) -> Self {
+    /// A process that this one has started and not yet waited for.
+    #[must_use]
+    pub fn of(child: &Child) -> Self {
         // Pids of Linux are below 2^22.
         let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
         // It is our child and not waited for: until then its entry in /proc stays.
@@ -36,16 +56,22 @@ impl Process {
     }
 
     /// Whether it runs; a process that has ended and was not waited for does not.
-    pub(super) fn is_running(&self) -> bool {
+    #[must_use]
+    pub fn is_running(&self) -> bool {
         self.boot == boot_id() && start_time(self.pid) == Some(self.started)
     }
 
     /// Asks it to end, kills it after `limit`, and waits until it is gone. `child` is given if it is ours.
-    pub(super) fn stop(&self, mut child: Option<&mut Child>, limit: Duration) -> Result<(), DaemonError> {
+    ///
+    /// This blocks. Another process that has got its pid is left alone.
+    ///
+    /// # Errors
+    /// It does not end, or may not be stopped by this process.
+    pub fn stop(&self, mut child: Option<&mut Child>, limit: Duration) -> Result<(), ProcessError> {
         for (signal, limit) in [(Signal::TERM, limit), (Signal::KILL, KILL_LIMIT)] {
             let Some(handle) = self.handle()? else { break };
             if signal == Signal::KILL {
-                tracing::warn!(pid = self.pid, "buildkitd did not stop in time, so it is killed");
+                tracing::warn!(pid = self.pid, "a server did not stop in time, so it is killed");
             }
             match pidfd_send_signal(&handle, signal) {
                 Ok(()) | Err(rustix::io::Errno::SRCH) => {}
@@ -57,7 +83,7 @@ impl Process {
             }
         }
         if self.is_running() {
-            return Err(DaemonError::Stuck { pid: self.pid });
+            return Err(ProcessError::Stuck { pid: self.pid });
         }
         if let Some(child) = child.as_mut() {
             child.wait().map_err(|source| self.signal_failed(source))?;
@@ -66,7 +92,7 @@ impl Process {
     }
 
     /// A handle of exactly this process, whatever becomes of its pid; `None` if it is gone.
-    fn handle(&self) -> Result<Option<OwnedFd>, DaemonError> {
+    fn handle(&self) -> Result<Option<OwnedFd>, ProcessError> {
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(None) };
         match pidfd_open(pid, PidfdFlags::empty()) {
             // The handle first and the check second: in this order it cannot become another's between.
@@ -76,8 +102,8 @@ impl Process {
         }
     }
 
-    fn signal_failed(&self, source: io::Error) -> DaemonError {
-        DaemonError::Signal { pid: self.pid, source }
+    fn signal_failed(&self, source: io::Error) -> ProcessError {
+        ProcessError::Signal { pid: self.pid, source }
     }
 }
 
