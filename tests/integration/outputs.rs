@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use stagewright::builder::Secret as SecretValue;
+use stagewright::builder::{Secret as SecretValue, StartError};
 use stagewright::{Build, BuildOptions, Output, Scratch, Targets, sh};
 use stagewright_tests::Archive;
 
@@ -100,9 +100,9 @@ async fn a_secret_is_seen_by_its_step_alone() {
 #[tokio::test]
 async fn a_missing_secret_is_named() {
     let options = BuildOptions::new(".").no_cache();
-    let ended = end(builder().await.build(secrets, &options).await.unwrap()).await;
-    let (_, failure) = ended.report.failures().next().expect("the build fails");
-    assert!(failure.to_string().contains("token"), "{failure}");
+    let error = builder().await.build(secrets, &options).await.unwrap_err();
+    assert!(matches!(error, StartError::Options(_)), "{error:?}");
+    assert!(error.to_string().contains("secret `token`"), "{error}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use stagewright_plan::Plan;
 use stagewright_plan::check::check;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{BuildOptions, Builder, Failure, StartError, order};
+use super::{BuildOptions, Builder, Failure, StartError, fits, order};
 use crate::driver::{self, DriveError, Invocation};
 use crate::sources;
 
@@ -53,6 +53,7 @@ impl Builder {
         options: &BuildOptions,
     ) -> Result<Definition, DefinitionError> {
         let checked = check(plan).map_err(StartError::from)?;
+        fits(plan, &self.platform())?;
         let orders = order::orders(&checked, options, true).map_err(StartError::from)?;
         let [order] = orders.as_slice() else {
             return Err(DefinitionError::Several(orders.into_iter().map(|order| order.target).collect()));
@@ -77,8 +78,8 @@ impl Builder {
             Ok::<_, DriveError>(GatewayResult::single(Ref::scratch()))
         };
         let answer = self.client.build(BuildRequest::new(&session), drop, drive).await;
-        answer.map_err(Failure::from)?;
         session.close().await;
+        answer.map_err(Failure::from)?;
 
         let lowered = lowered.expect("the driver has succeeded");
         let target = lowered.targets.into_iter().next().expect("one target is lowered");

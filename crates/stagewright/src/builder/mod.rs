@@ -77,6 +77,14 @@ pub enum StartError {
     /// The options do not fit the program, or each other.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The Plan was made for another platform: its program asked for it, and may describe something else here.
+    #[error("the plan is for {plan}, and the daemon builds for {daemon}: describe it again for {daemon}")]
+    Platform {
+        /// The platform that the Plan was made for.
+        plan: String,
+        /// The platform of the daemon.
+        daemon: String,
+    },
     /// A context is no directory that can be read.
     #[error("context `{name}`: {source}")]
     Context {
@@ -153,7 +161,10 @@ impl Builder {
     ///
     /// As [`Builder::build`].
     pub async fn build_plan(&self, plan: Plan, options: &BuildOptions) -> Result<Running, StartError> {
-        let orders = order::orders(&check(&plan)?, options, self.stores_images())?;
+        let checked = check(&plan)?;
+        fits(&plan, &self.platform())?;
+        let orders = order::orders(&checked, options, self.stores_images())?;
+        order::check_secrets(&checked, &orders, options)?;
         let (events, received) = unbounded_channel();
         let sessions = self.sessions(&orders, options, &events).await?;
         let work = Work {
@@ -224,6 +235,16 @@ impl Builder {
     }
 }
 
+/// Whether a Plan serves this platform.
+fn fits(plan: &Plan, daemon: &Platform) -> Result<(), StartError> {
+    let Some(made_for) = &plan.platform else { return Ok(()) };
+    let parsed = made_for.parse::<Platform>();
+    if parsed.is_ok_and(|platform| platform.normalized().id() == daemon.id()) {
+        return Ok(());
+    }
+    Err(StartError::Platform { plan: made_for.clone(), daemon: daemon.to_string() })
+}
+
 /// What a target sends here, if it does: checked, with nothing written yet.
 fn prepare(order: &Order) -> Result<Option<Exports>, ExportError> {
     let targets: Vec<(u32, ExportTarget)> = (0..)
@@ -266,4 +287,24 @@ fn shared_key(directories: &[(String, PathBuf)]) -> String {
         text.push_str(&format!("{name}={}\n", path.display()));
     }
     Digest::of(text.as_bytes()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_for_another_platform_is_refused() {
+        let daemon = Platform::new("linux", "arm64");
+        let plan = |platform: Option<&str>| {
+            let describe = |b: &Build, _: ()| b.runtime("app", stagewright_plan::Scratch);
+            let plan = stagewright_plan::plan(describe, &[]).unwrap();
+            Plan { platform: platform.map(str::to_owned), ..plan }
+        };
+        assert!(fits(&plan(None), &daemon).is_ok());
+        assert!(fits(&plan(Some("linux/arm64")), &daemon).is_ok());
+        assert!(fits(&plan(Some("linux/aarch64/v8")), &daemon).is_ok());
+        let error = fits(&plan(Some("linux/amd64")), &daemon).unwrap_err().to_string();
+        assert!(error.contains("for linux/amd64, and the daemon builds for linux/arm64"), "{error}");
+    }
 }

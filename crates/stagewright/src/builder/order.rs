@@ -3,7 +3,7 @@
 //! Everything that can be refused is refused here, before a daemon is asked for anything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{self, Component, Path, PathBuf};
 
 use buildkit_client::Exporter;
 use buildkit_llb::ImageRef;
@@ -88,7 +88,8 @@ pub enum OptionsError {
     },
     /// A tag that no output carries.
     #[error(
-        "tag `{tag}` is lost: no output carries a name; push the image, or write it as type=oci or type=docker"
+        "tag `{tag}` is lost: no output takes it; push the image, or write it as type=oci or type=docker, without a \
+         `name` in the output"
     )]
     UnusedTag {
         /// The tag.
@@ -112,6 +113,9 @@ pub enum OptionsError {
         /// The place.
         dest: PathBuf,
     },
+    /// The main context, given by name.
+    #[error("context `context` is the build's own directory, and is not given by name: give it as DIRECTORY")]
+    MainContext,
     /// A context that no step reads.
     #[error("no step reads context `{name}`: {}", list("the contexts are", known))]
     UnknownContext {
@@ -125,6 +129,15 @@ pub enum OptionsError {
     NoContext {
         /// The name.
         name: String,
+    },
+    /// A secret that is taken and not given.
+    #[error(
+        "a step takes secret `{id}`, which is not given: add `--secret id={id},src=FILE` or \
+         `--secret id={id},env=VARIABLE`"
+    )]
+    NoSecret {
+        /// The id.
+        id: String,
     },
     /// A secret that no step takes.
     #[error("the build takes no secret `{id}`: {}", list("its secrets are", known))]
@@ -170,7 +183,7 @@ pub(super) fn orders(
     let outputs = outputs(options, &images, &names)?;
 
     if let (Some(tag), false) = (options.tags.first(), outputs.is_empty())
-        && !outputs.iter().any(|output| output.kind.is_named())
+        && !outputs.iter().any(Output::takes_tags)
     {
         return Err(OptionsError::UnusedTag { tag: tag.clone() });
     }
@@ -192,13 +205,30 @@ pub(super) fn orders(
             }
         }
         for dest in exports.iter().filter_map(|export| export.dest.clone()) {
-            if !taken.insert(dest.clone()) {
+            if !taken.insert(place(&dest)) {
                 return Err(OptionsError::SameDest { dest });
             }
         }
         orders.push(Order { target: target.name.clone(), role: *role, exports });
     }
     Ok(orders)
+}
+
+/// Checks that the secrets without which no step of these orders runs are given.
+pub(super) fn check_secrets(
+    plan: &Checked<'_>,
+    orders: &[Order],
+    options: &BuildOptions,
+) -> Result<(), OptionsError> {
+    let targets: Vec<&str> = orders.iter().map(|order| order.target.as_str()).collect();
+    let secrets = plan.secrets(&targets).into_iter();
+    match secrets
+        .filter(|secret| !secret.optional)
+        .find(|secret| !options.secrets.contains_key(&secret.id))
+    {
+        Some(secret) => Err(OptionsError::NoSecret { id: secret.id.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// The targets that are built, each once, with their roles.
@@ -224,10 +254,14 @@ fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role
 }
 
 fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) -> Result<(), OptionsError> {
+    if options.contexts.contains_key(MAIN_CONTEXT) {
+        return Err(OptionsError::MainContext);
+    }
     let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
     let known: Vec<String> = contexts(plan, &all)
         .into_iter()
         .map(|context| context.name.to_owned())
+        .filter(|name| name != MAIN_CONTEXT)
         .collect();
     if let Some(name) = options.contexts.keys().find(|name| !known.contains(name)) {
         return Err(OptionsError::UnknownContext { name: name.clone(), known });
@@ -319,13 +353,26 @@ fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<
 
 fn export(output: &Output, target: &str, tags: &[String]) -> Result<Export, OptionsError> {
     let mut exporter = Exporter { kind: output.kind.name().to_owned(), attrs: output.attrs.clone() };
-    if output.kind.is_named() && !tags.is_empty() && !exporter.attrs.contains_key("name") {
+    if output.takes_tags() && !tags.is_empty() {
         exporter = exporter.attr("name", tags.join(","));
     }
     if output.pushes() && !exporter.attrs.contains_key("name") {
         return Err(OptionsError::PushWithoutTag { target: target.to_owned() });
     }
     Ok(Export { kind: output.kind, exporter, dest: output.dest_of(target) })
+}
+
+/// One text for each place, however it is written. Links are not followed: the place may not be there yet.
+fn place(dest: &Path) -> PathBuf {
+    let mut place = PathBuf::new();
+    for component in path::absolute(dest).unwrap_or_else(|_| dest.to_owned()).components() {
+        match component {
+            Component::ParentDir => drop(place.pop()),
+            Component::CurDir => {}
+            _ => place.push(component),
+        }
+    }
+    place
 }
 
 fn list(intro: &str, names: &[String]) -> String {
@@ -335,7 +382,7 @@ fn list(intro: &str, names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use stagewright_plan::check::check;
-    use stagewright_plan::{Build, Scratch, Targets, plan};
+    use stagewright_plan::{Build, Scratch, Targets, plan, sh};
 
     use super::*;
 
@@ -391,6 +438,13 @@ mod tests {
         check(api().target("api"), &["api"]);
         check(api().tag("app"), &["api image[name=docker.io/library/app:latest]"]);
         check(
+            api()
+                .tag("app")
+                .output(Output::push().attr("name", "r.io/x"))
+                .output(Output::oci("o")),
+            &["api image[name=r.io/x;push=true] oci[name=docker.io/library/app:latest] > o"],
+        );
+        check(
             api().tag("app").tag("r.io/a:1").push(),
             &["api image[name=docker.io/library/app:latest,r.io/a:1;push=true]"],
         );
@@ -432,12 +486,39 @@ mod tests {
         check(api().output(Output::tar("a")).output(Output::oci("a")), "two outputs go to a");
         check(api().tag("app"), "keeps no images");
         check(api().tag("app").output(Output::local("o")), "tag `app` is lost");
+        check(api().tag("app").output(Output::push().attr("name", "r.io/x")), "tag `app` is lost");
+        check(api().output(Output::tar("a.tar")).output(Output::oci("./o/../a.tar")), "two outputs go to");
+        check(options().context_named("context", "other"), "is the build's own directory");
         check(
             options().context_named("asets", "a"),
-            "no step reads context `asets`: the contexts are assets, context",
+            "no step reads context `asets`: the contexts are assets",
         );
         check(BuildOptions::new("."), "add `--context assets=DIRECTORY`");
         let token = buildkit_client::session::secrets::Secret::value("x").unwrap();
         check(options().secret("token", token), "takes no secret `token`: there are none");
+    }
+
+    #[test]
+    fn a_secret_that_a_step_needs_must_be_given() {
+        let describe = |b: &Build, (): ()| {
+            let (token, key, absent) = (b.secret("token"), b.secret("key"), b.secret("absent").optional());
+            let step = sh("make").secret_env("TOKEN", &token).secret(&absent);
+            let api = b.runtime("api", "busybox").run(step);
+            let web = b.runtime("web", "busybox").run(sh("make").secret(&key));
+            Targets::new().product(api).product(web)
+        };
+        let plan = plan(describe, &[]).unwrap();
+        let checked = check(&plan).unwrap();
+        let missing = |options: BuildOptions| {
+            let orders = orders(&checked, &options, true).unwrap();
+            check_secrets(&checked, &orders, &options).map_err(|error| error.to_string())
+        };
+        let given = || buildkit_client::session::secrets::Secret::value("x").unwrap();
+        let api = || BuildOptions::new(".").target("api");
+        let error = missing(api()).unwrap_err();
+        assert!(error.contains("add `--secret id=token,src=FILE`"), "{error}");
+        assert_eq!(missing(api().secret("token", given())), Ok(()));
+        let error = missing(BuildOptions::new(".").secret("token", given())).unwrap_err();
+        assert!(error.contains("secret `key`, which is not given"), "{error}");
     }
 }

@@ -130,6 +130,11 @@ impl Output {
             .is_none_or(|dest| dest.contains(PLACEHOLDER))
     }
 
+    /// Whether it carries the tags of a target: it has a name, and is not given one of its own.
+    pub(super) fn takes_tags(&self) -> bool {
+        self.kind.is_named() && !self.attrs.contains_key("name")
+    }
+
     /// The destination for this target.
     pub(super) fn dest_of(&self, target: &str) -> Option<PathBuf> {
         let dest = self.dest.as_ref()?;
