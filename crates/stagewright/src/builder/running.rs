@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
-use crate::driver::{self, DriveError, Invocation};
+use crate::driver::{self, Invocation};
 
 /// A build under way: a stream of events, and a report at its end.
 ///
@@ -150,8 +150,9 @@ impl Work {
 struct Targets<'a> {
     client: Client,
     invocation: Invocation<'a>,
-    /// Lowered by the build that gets there first, with one answer for each image: the others wait for it.
-    lowered: OnceCell<Result<Lowered, DriveError>>,
+    /// Lowered by the build that gets there first, with one answer for each image: the others wait for it. If that
+    /// build fails, perhaps as it dies of something else, the next one tries.
+    lowered: OnceCell<Lowered>,
     sessions: &'a Sessions,
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
@@ -177,8 +178,8 @@ impl Targets<'_> {
         let target = &order.target;
         let on_status = |update| self.tell(Event::Status { target: target.clone(), update });
         let drive = async |gateway| {
-            let lowered = self.lowered.get_or_init(|| driver::lower(&gateway, &self.invocation)).await;
-            let Lowered { graph, targets } = lowered.as_ref().map_err(Clone::clone)?;
+            let lowered = self.lowered.get_or_try_init(|| driver::lower(&gateway, &self.invocation));
+            let Lowered { graph, targets } = lowered.await?;
             let own = targets.iter().find(|own| own.name == *target).expect("every target is lowered");
             self.tell(Event::Lowered { target: target.clone(), vertices: vertices(graph, own)? });
             driver::drive(&gateway, graph, own).await
