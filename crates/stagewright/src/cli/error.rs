@@ -82,15 +82,16 @@ impl CliError {
 
     fn code(&self) -> u8 {
         match self {
+            Self::Start(error) | Self::Definition(DefinitionError::Start(error)) => match error {
+                StartError::Session(_) => FAILED,
+                _ => USAGE,
+            },
             Self::Builder(_)
-            | Self::Start(StartError::Session(_))
             | Self::Definition(DefinitionError::Failed(_))
             | Self::Write(_)
             | Self::Metadata { .. }
             | Self::Runtime(_) => FAILED,
-            Self::Problems(_) | Self::Input(_) | Self::Start(_) | Self::Definition(_) | Self::Terminal => {
-                USAGE
-            }
+            Self::Problems(_) | Self::Input(_) | Self::Definition(_) | Self::Terminal => USAGE,
         }
     }
 }
@@ -99,4 +100,23 @@ impl CliError {
 pub(super) fn problems(problems: &Problems) -> String {
     let texts = sources::read(problems.iter().flat_map(sources::sites_of_problem));
     diagnostics::problems(problems, &|file| texts.get(file).cloned(), terminal::style())
+}
+
+#[cfg(test)]
+mod tests {
+    use buildkit_client::SessionError;
+    use buildkit_gateway::GatewayError;
+
+    use super::*;
+    use crate::builder::OptionsError;
+
+    #[test]
+    fn what_does_not_start_has_one_code_for_every_command() {
+        let check = |error: fn() -> StartError, code: u8| {
+            assert_eq!(CliError::Start(error()).code(), code);
+            assert_eq!(CliError::Definition(DefinitionError::Start(error())).code(), code);
+        };
+        check(|| StartError::Session(SessionError::Refused(GatewayError::new("no"))), FAILED);
+        check(|| StartError::Options(OptionsError::MainContext), USAGE);
+    }
 }
