@@ -43,9 +43,6 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
         () = interrupted.cancelled() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let (report, display) = follow(running, args.progress, &interrupted).await;
-    if let Some(path) = &args.metadata_file {
-        write_metadata(path, &report)?;
-    }
     let code = match (interrupted.is_cancelled(), report.is_success()) {
         (true, _) => INTERRUPTED,
         (false, false) => FAILED,
@@ -56,7 +53,11 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
         INTERRUPTED => {}
         _ => tell(&failures(&report, &display)),
     }
-    write_out(summary(&report).as_bytes())?;
+    let shown = write_out(summary(&report).as_bytes());
+    if let Some(path) = &args.metadata_file {
+        write_metadata(path, &report)?;
+    }
+    shown?;
     Ok(ExitCode::from(code))
 }
 
