@@ -31,7 +31,7 @@ pub enum ReceiveError {
     #[error(transparent)]
     Invalid(#[from] InvalidEntry),
     /// A device where none is wanted.
-    #[error("{path} is a device or a pipe, which is not exported unless asked for")]
+    #[error("{path} is a device or a pipe, which only a tar file can carry")]
     Device {
         /// The entry, in quotes.
         path: String,
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn devices_and_setuid_only_when_asked_for() {
         let device = || stat("null", Mode::DEVICE | Mode::CHAR_DEVICE | 0o666, 0);
-        check(vec![device()], "\"null\" is a device or a pipe, which is not exported unless asked for");
+        check(vec![device()], "\"null\" is a device or a pipe, which only a tar file can carry");
         let all = ReceiveOptions { setuid: true, devices: true };
         assert!(feed(all, vec![device()]).is_ok());
         for (options, mode) in [(ReceiveOptions::default(), 0o755), (all, Mode::SETUID | 0o755)] {
