@@ -9,7 +9,8 @@ use buildkit_client::daemon::{Daemon, DaemonError, DaemonOptions};
 use buildkit_client::{BuildGateway, BuildRequest, Client, SessionOptions};
 use buildkit_gateway::{GatewayError, GatewayResult, SolveOptions};
 
-use crate::client::{eventually, runs, sleeping_step};
+use crate::step::{runs, sleeping_step};
+use crate::support::eventually;
 
 fn mounts_below(directory: &Path) -> usize {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();

@@ -2,10 +2,12 @@
 //!
 //! `cargo xtask test` starts the daemon. Without it these tests fail.
 
+mod cli;
 mod client;
 mod daemon;
 mod gates;
 mod microservices;
 mod outputs;
 mod sharing;
+mod step;
 mod support;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use stagewright::{BuildOptions, Builder, Event, Report, Running};
 use stagewright_plan::Plan;
@@ -83,6 +83,15 @@ pub(crate) fn stdout(command: &mut Command) -> Vec<u8> {
     let output = run(command);
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually(what: &str, limit: Duration, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The Plan that a program of this workspace prints.
