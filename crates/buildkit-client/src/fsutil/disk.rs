@@ -247,7 +247,12 @@ fn merge(from: BorrowedFd<'_>, to: BorrowedFd<'_>, shown: &Path, pass: Pass) -> 
         };
         if kind == Kind::Directory && there == Some(Kind::Directory) {
             let inner = root::open_directory(from, &name).map_err(|e| error("open", e))?;
-            let target = open_writable(to, &name).map_err(|e| error("open", e))?;
+            // Looking changes nothing, modes included.
+            let target = match pass {
+                Pass::Check => root::open_directory(to, &name),
+                Pass::Move => open_writable(to, &name),
+            };
+            let target = target.map_err(|e| error("open", e))?;
             merge(inner.as_fd(), target.as_fd(), &shown, pass)?;
             continue;
         }

@@ -153,7 +153,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// One file.
+    /// One file. `file` and `dir` say to readers what is meant; what a path is, the context decides.
     pub fn file(&self, path: impl Into<String>) -> FileSet {
         self.files([path])
     }

@@ -17,7 +17,7 @@ use buildkit_proto::fsutil as pb;
 use bytes::Bytes;
 use percent_encoding::percent_decode;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::codegen::BoxFuture;
@@ -254,8 +254,9 @@ impl Transfer {
         let (feed, mut pieces) = mpsc::channel(QUEUE);
         let root = Arc::clone(&directory.root);
         let walk_feed = feed.clone();
-        spawn_blocking(move || walk(&directory, &selection, &walk_feed));
-        let result = self.exchange(&root, &feed, &mut pieces, &mut input).await;
+        let mut workers = JoinSet::new();
+        workers.spawn_blocking(move || walk(&directory, &selection, &walk_feed));
+        let result = self.exchange(&root, &feed, &mut workers, &mut pieces, &mut input).await;
         let error = match result {
             Ok(()) => None,
             Err(Broken::There(reason)) => Some(reason),
@@ -276,13 +277,14 @@ impl Transfer {
         &mut self,
         root: &Arc<Root>,
         feed: &mpsc::Sender<Piece>,
+        workers: &mut JoinSet<()>,
         pieces: &mut mpsc::Receiver<Piece>,
         input: &mut Streaming<pb::Packet>,
     ) -> Result<(), Broken> {
         loop {
             while let Some((id, stat)) = self.sender.poll_read() {
                 let (root, feed) = (Arc::clone(root), feed.clone());
-                spawn_blocking(move || read(&root, id, &stat, &feed));
+                workers.spawn_blocking(move || read(&root, id, &stat, &feed));
             }
             if self.sender.is_finished() && !self.sender.has_packet() {
                 return Ok(());
@@ -305,6 +307,13 @@ impl Transfer {
                     continue;
                 }
                 Some(piece) = pieces.recv(), if !self.sender.has_packet() => piece,
+                // A worker that panicked sends nothing more: the transfer ends with it instead of waiting.
+                ended = workers.join_next(), if !workers.is_empty() => {
+                    if let Some(Err(panic)) = ended {
+                        std::panic::resume_unwind(panic.into_panic());
+                    }
+                    continue;
+                }
             };
             self.take(piece)?;
         }
