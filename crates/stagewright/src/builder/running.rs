@@ -5,8 +5,9 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use buildkit_client::session::filesend::Exports;
+use buildkit_client::session::filesend::{ExportError, Exports};
 use buildkit_client::{BuildRequest, CancellationToken, Client, Session};
 use buildkit_llb::{LocalIdentity, OpError, Platform};
 use futures_util::Stream;
@@ -14,12 +15,16 @@ use futures_util::future::join_all;
 use stagewright_plan::Plan;
 use stagewright_plan::check::check;
 use stagewright_plan::lower::{Lowered, LoweredTarget};
-use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{OnceCell, RwLock};
+use tokio::time::sleep;
 
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
 use crate::driver::{self, Invocation};
+
+/// How long the daemon may take to close the sessions of a build that was cancelled.
+const CANCELLED_CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// A build under way: a stream of events, and a report at its end.
 ///
@@ -30,6 +35,8 @@ pub struct Running {
     events: UnboundedReceiver<Event>,
     report: Option<Report>,
     cancel: CancellationToken,
+    #[cfg(feature = "cli")]
+    commits: Arc<RwLock<()>>,
 }
 
 /// All that a build needs.
@@ -56,8 +63,16 @@ pub(super) struct Sessions {
 impl Running {
     pub(super) fn start(work: Work, events: UnboundedReceiver<Event>) -> Self {
         let cancel = CancellationToken::new();
-        let work = work.run(cancel.clone());
-        Self { work: Some(Box::pin(work)), events, report: None, cancel }
+        let commits: Arc<RwLock<()>> = Arc::default();
+        let work = work.run(cancel.clone(), Arc::clone(&commits));
+        Self {
+            work: Some(Box::pin(work)),
+            events,
+            report: None,
+            cancel,
+            #[cfg(feature = "cli")]
+            commits,
+        }
     }
 
     /// The next event; `None` when every target has ended.
@@ -68,6 +83,12 @@ impl Running {
     /// Cancels the build in good order: the daemon stops its steps, and the report says so.
     pub fn cancel(&self) {
         self.cancel.cancel();
+    }
+
+    /// The lock that is read while files are put into place: who writes it may end the process.
+    #[cfg(feature = "cli")]
+    pub(crate) fn commits(&self) -> Arc<RwLock<()>> {
+        Arc::clone(&self.commits)
     }
 
     /// Waits for the end. Events that were not asked for are dropped.
@@ -110,7 +131,7 @@ impl std::fmt::Debug for Running {
 
 impl Work {
     /// Builds every target on the one connection, each to its own end.
-    async fn run(self, cancel: CancellationToken) -> Report {
+    async fn run(self, cancel: CancellationToken, commits: Arc<RwLock<()>>) -> Report {
         let Self { client, plan, orders, sessions, platform, sources, no_cache, without_caps, events } = self;
         let checked = check(&plan).expect("a Plan is checked before its build is started");
         let session = sessions.context.id().to_owned();
@@ -130,18 +151,20 @@ impl Work {
             lowered: OnceCell::new(),
             sessions: &sessions,
             events,
-            cancel,
+            cancel: cancel.clone(),
+            commits,
         };
         let targets = join_all(orders.iter().map(|order| targets.build(order))).await;
         let Sessions { context, exports } = sessions;
-        join_all(
-            exports
-                .into_values()
-                .map(|(session, _)| session)
-                .chain([context])
-                .map(Session::close),
-        )
-        .await;
+        let sessions = exports.into_values().map(|(session, _)| session).chain([context]);
+        let patience = async {
+            cancel.cancelled().await;
+            sleep(CANCELLED_CLOSE_LIMIT).await;
+        };
+        tokio::select! {
+            _ = join_all(sessions.map(Session::close)) => {}
+            () = patience => {}
+        }
         Report { targets }
     }
 }
@@ -156,6 +179,7 @@ struct Targets<'a> {
     sessions: &'a Sessions,
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
+    commits: Arc<RwLock<()>>,
 }
 
 impl Targets<'_> {
@@ -192,7 +216,7 @@ impl Targets<'_> {
             }
         };
         if let Some(exports) = exports {
-            exports.clone().commit().await?;
+            commit(exports.clone(), Arc::clone(&self.commits)).await?;
         }
         Ok(Product {
             digest: answer.image_digest().map(str::to_owned),
@@ -206,6 +230,18 @@ impl Targets<'_> {
     fn tell(&self, event: Event) {
         // Nobody listens to a build that is being dropped.
         let _ = self.events.send(event);
+    }
+}
+
+/// Puts files into place, on a task of its own: whoever follows the build may be stuck.
+async fn commit(exports: Exports, commits: Arc<RwLock<()>>) -> Result<(), ExportError> {
+    let committed = tokio::spawn(async move {
+        let _committing = commits.read().await;
+        exports.commit().await
+    });
+    match committed.await {
+        Ok(exported) => exported.map(drop),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 

@@ -4,53 +4,44 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use buildkit_client::CancellationToken;
 use stagewright_plan::{Problem, Problems};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::args::BuildArgs;
-use super::error::{CliError, FAILED, INTERRUPTED, problems};
+use super::error::{CliError, FAILED, problems};
+use super::interrupt::Interrupt;
 use super::{Program, inputs, runtime, tell, terminal, write_out};
 use crate::builder::{Event, Failure, Product, Report, Running};
 use crate::diagnostics;
 use crate::driver::DriveError;
 use crate::progress::{Display, Mode, Options};
 
-/// How long a build that was interrupted may take to end in good order.
-const INTERRUPT_LIMIT: Duration = Duration::from_millis(2800);
+/// How long what is left of a build may take to remove its files. A thread that reads a context may hang for longer.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(300);
 /// How often the display sees that time goes by.
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliError> {
     let runtime = runtime()?;
     let code = runtime.block_on(build(program, args));
-    // A thread that reads a file of the context is not waited for.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     code
 }
 
 async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliError> {
-    let interrupted = CancellationToken::new();
-    let signals = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
-    tokio::spawn(interrupt(signals, interrupted.clone()));
-
+    let interrupt = Interrupt::listen()?;
     let running = tokio::select! {
         running = start(program, args) => running?,
-        () = interrupted.cancelled() => return Ok(ExitCode::from(INTERRUPTED)),
+        code = interrupt.came() => return Ok(ExitCode::from(code)),
     };
-    let (report, display) = follow(running, args.progress, &interrupted).await;
-    let code = match (interrupted.is_cancelled(), report.is_success()) {
-        (true, _) => INTERRUPTED,
-        (false, false) => FAILED,
-        (false, true) => 0,
-    };
+    interrupt.begun(running.commits());
+    let (report, display) = follow(running, args.progress, &interrupt).await;
+    let code = exit_code(&report, interrupt.code());
     match code {
         0 => tell(&hints(&report)),
-        INTERRUPTED => {}
         _ => tell(&failures(&report, &display)),
     }
     let shown = write_out(summary(&report).as_bytes());
@@ -80,25 +71,8 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
     Ok(builder.build_plan(plan, &options).await?)
 }
 
-/// Cancels on the first interrupt and ends the process soon after; ends it at once on the second.
-///
-/// On a task of its own: the build may be stuck in a terminal that takes nothing more.
-async fn interrupt(mut signals: Signal, interrupted: CancellationToken) {
-    signals.recv().await;
-    interrupted.cancel();
-    tokio::select! {
-        _ = signals.recv() => {}
-        () = sleep(INTERRUPT_LIMIT) => {}
-    }
-    process::exit(i32::from(INTERRUPTED));
-}
-
 /// Shows the build until it ends.
-async fn follow(
-    mut running: Running,
-    mode: Mode,
-    interrupted: &CancellationToken,
-) -> (Report, Display<io::Stderr>) {
+async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Report, Display<io::Stderr>) {
     let terminal = terminal::screen();
     let options = Options { mode, terminal, colours: terminal::colours() };
     let mut display = Display::new(options, io::stderr());
@@ -110,7 +84,7 @@ async fn follow(
         // The display's writer fails once, and then is silent: the build goes on without it.
         let _ = tokio::select! {
             biased;
-            () = interrupted.cancelled(), if !cancelled => {
+            _ = interrupt.came(), if !cancelled => {
                 cancelled = true;
                 running.cancel();
                 Ok(())
@@ -133,8 +107,19 @@ async fn follow(
             }
         };
     }
+    interrupt.ended();
     let _ = display.finish(begin.elapsed());
     (running.finish().await, display)
+}
+
+/// What became of the targets decides, not that a signal came: it may have come too late, or after a failure.
+fn exit_code(report: &Report, interrupted: Option<u8>) -> u8 {
+    let cancelled = report.failures().any(|(_, failure)| failure.is_cancelled());
+    match interrupted {
+        _ if report.is_success() => 0,
+        Some(code) if cancelled => code,
+        _ => FAILED,
+    }
 }
 
 /// A line for each target that was built: its name, the image's digest, and where it went.
@@ -172,13 +157,13 @@ fn hints(report: &Report) -> String {
     String::new()
 }
 
-/// Every failure once, with the step, its output and the lines of the program.
+/// Every failure once, with the step, its output and the lines of the program. Who cancels a build knows that it did.
 fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
     let mut of_program: Vec<Problem> = Vec::new();
     let mut of_daemon: Vec<diagnostics::Failure<'_>> = Vec::new();
     // Targets by what failed them: one `.dockerignore` fails all that read it.
     let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (target, failure) in report.failures() {
+    for (target, failure) in report.failures().filter(|(_, failure)| !failure.is_cancelled()) {
         let problem = failure.drive().and_then(DriveError::problem);
         match (problem, failure.daemon()) {
             (Some(problem), _) => of_program.push(problem),
@@ -215,4 +200,34 @@ fn write_metadata(path: &Path, report: &Report) -> Result<(), CliError> {
     let failed = |source| CliError::Metadata { path: path.to_owned(), source };
     let text = serde_json::to_string_pretty(&metadata).map_err(|error| failed(error.into()))?;
     fs::write(path, text + "\n").map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use buildkit_client::BuildError;
+    use buildkit_gateway::GatewayError;
+    use stagewright_plan::plan::Role;
+
+    use super::*;
+    use crate::builder::TargetReport;
+
+    #[test]
+    fn the_report_decides_the_exit_code() {
+        let done = || Ok(Product::default());
+        let failed = || Err(Failure::from(BuildError::Solve(GatewayError::new("no"))));
+        let cancelled = || Err(Failure::from(BuildError::Cancelled));
+        let check = |outcomes: Vec<Result<Product, Failure>>, interrupted: Option<u8>, expected: u8| {
+            let target =
+                |outcome| Arc::new(TargetReport { target: "app".to_owned(), role: Role::Runtime, outcome });
+            let report = Report { targets: outcomes.into_iter().map(target).collect() };
+            assert_eq!(exit_code(&report, interrupted), expected, "{report:?}");
+        };
+        check(vec![done()], None, 0);
+        check(vec![done(), failed()], None, 1);
+        check(vec![done(), done()], Some(130), 0);
+        check(vec![done(), failed()], Some(130), 1);
+        check(vec![failed(), cancelled()], Some(143), 143);
+    }
 }

@@ -17,8 +17,10 @@ use crate::sources;
 pub(super) const FAILED: u8 = 1;
 /// The exit code of a wrong command line or program.
 pub(super) const USAGE: u8 = 2;
-/// The exit code of a build that was interrupted: 128 and the number of the signal.
+/// The exit code of a build that SIGINT ended: 128 and the number of the signal.
 pub(super) const INTERRUPTED: u8 = 130;
+/// The exit code of a build that SIGTERM ended.
+pub(super) const TERMINATED: u8 = 143;
 
 /// Why a command stops.
 #[derive(Debug, thiserror::Error)]

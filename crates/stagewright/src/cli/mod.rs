@@ -6,6 +6,7 @@ mod args;
 mod build;
 mod error;
 mod inputs;
+mod interrupt;
 mod plan;
 mod print;
 mod targets;
@@ -27,8 +28,8 @@ use error::{CliError, USAGE};
 
 /// A build program as a command line: `build`, `print`, `plan` and `targets`.
 ///
-/// Exits with 0 if all went well, 1 if a build failed, 2 if the command line or the program is wrong, and 130 if the
-/// build was interrupted.
+/// Exits with 0 if all went well, 1 if a build failed, 2 if the command line or the program is wrong, and 130 or
+/// 143 if SIGINT or SIGTERM cancelled a target.
 pub fn main<P, O>(build: impl Fn(&Build, P) -> O) -> ExitCode
 where
     P: DeserializeOwned + JsonSchema,
