@@ -92,6 +92,11 @@ pub use driver::DriveError;
 #[cfg(not(feature = "cli"))]
 pub use plain::main;
 
+/// The README, whose examples are tests.
+#[cfg(all(doctest, feature = "cli"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 /// The platform of this machine, with Linux as its system: what a daemon beside it most likely builds.
 fn host_platform() -> Platform {
     Platform::new("linux", std::env::consts::ARCH).normalized()
