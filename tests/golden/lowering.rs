@@ -6,7 +6,7 @@ use stagewright_plan::{
     Build, Cache, Healthcheck, Outcome, Plan, Scratch, Targets, argv, plan, secs, sh, text,
 };
 
-use crate::world::{lowered, plan_of, printed, try_lower};
+use crate::world::{lowered, plan_of, printed, try_lower, without_places};
 
 fn check<O: Outcome>(build: impl Fn(&Build, ()) -> O, target: &str, expected: Expect) {
     expected.assert_eq(&printed(&plan_of(build), target));
@@ -341,7 +341,7 @@ fn targets_share_one_op_for_each_context() {
             llb.customname "[api 1/1] COPY api /"
         result #1
     "##]]
-    .assert_eq(&definitions[0].to_string());
+    .assert_eq(&without_places(&definitions[0]));
 }
 
 #[test]
@@ -374,4 +374,20 @@ fn a_plan_comes_back_from_json() {
     let newer = plan.to_json().replace("\"version\": 1", "\"version\": 2");
     let error = Plan::from_json(&newer).unwrap_err();
     assert_eq!(error.to_string(), "a plan of version 2, but this program reads version 1");
+}
+
+#[test]
+fn every_op_says_where_it_was_written() {
+    let line = line!() + 1;
+    let plan = plan_of(|b: &Build, (): ()| b.runtime("app", "debian").run("true"));
+    let lowered = lowered(&plan, &["app"]);
+    let text = lowered.graph.definition(lowered.targets[0].output).unwrap().to_string();
+    let places = text.lines().filter(|it| it.trim_start().starts_with("written in"));
+    assert_eq!(
+        places
+            .filter(|it| it.contains(&format!("tests/golden/lowering.rs {line}:")))
+            .count(),
+        2,
+        "{text}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use buildkit_llb::{LocalIdentity, Platform};
+use buildkit_llb::{Definition, LocalIdentity, Platform};
 use stagewright_plan::check::check;
 use stagewright_plan::config::ImageConfig;
 use stagewright_plan::lower::{Context, LowerError, Lowered, ResolvedImage, World, contexts, images, lower};
@@ -42,11 +42,17 @@ pub(crate) fn try_lower(plan: &Plan, targets: &[&str], passthrough: bool) -> Res
     lower(&checked, targets, &world)
 }
 
-/// The printed ops of one target.
+/// The printed ops of one target, without the places in the test's own file.
 pub(crate) fn printed(plan: &Plan, target: &str) -> String {
     let lowered = lowered(plan, &[target]);
-    let definition = lowered.graph.definition(lowered.targets[0].output).unwrap();
-    definition.to_string()
+    without_places(&lowered.graph.definition(lowered.targets[0].output).unwrap())
+}
+
+/// A printed definition, without the places in the test's own file.
+pub(crate) fn without_places(definition: &Definition) -> String {
+    let text = definition.to_string();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("written in "));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 fn config() -> ImageConfig {

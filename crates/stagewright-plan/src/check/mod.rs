@@ -51,7 +51,8 @@ impl<'a> Checked<'a> {
     }
 
     /// The testers that gate a stage as a target: its own, and those of the images that it started from.
-    pub(crate) fn gates(&self, stage: &'a Stage) -> Vec<&'a str> {
+    #[must_use]
+    pub fn gates(&self, stage: &'a Stage) -> Vec<&'a str> {
         let mut gates = Vec::new();
         let mut at = Some(stage);
         while let Some(stage) = at {

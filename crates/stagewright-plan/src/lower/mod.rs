@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use buildkit_llb::{
     FileId, FileOp, Graph, ImageSource, LocalSource, Metadata, MkdirAction, Op, OpId, Output, PassthroughOp,
-    Range, SourceFile,
+    Position, Range, SourceFile,
 };
 
 pub use error::LowerError;
@@ -209,28 +209,28 @@ impl<'a> Lowering<'a> {
             .graph
             .add(op, metadata)
             .map_err(|e| LowerError::Op { source: e, site: at.clone() })?;
-        if let Some(file) = self.file(&at.file) {
-            let line = i32::try_from(at.line).unwrap_or(i32::MAX);
-            self.graph
-                .locate(op, file, vec![Range::lines(line, line)])
-                .map_err(|e| LowerError::Op { source: e, site: at.clone() })?;
-        }
+        let file = self.file(&at.file);
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let here = Position { line: number(at.line), character: number(at.column.saturating_sub(1)) };
+        self.graph
+            .locate(op, file, vec![Range { start: here, end: here }])
+            .map_err(|e| LowerError::Op { source: e, site: at.clone() })?;
         Ok(op)
     }
 
-    /// The file of a place, if the world has its text.
-    fn file(&mut self, name: &'a str) -> Option<FileId> {
+    /// The file of a place. Where the world does not have its text, the place is told without its lines.
+    fn file(&mut self, name: &'a str) -> FileId {
         if let Some(known) = self.files.get(name) {
-            return Some(*known);
+            return *known;
         }
-        let text = self.world.sources.get(name)?;
+        let text = self.world.sources.get(name).map(String::as_str).unwrap_or_default();
         let file = self.graph.add_file(SourceFile {
             filename: name.to_owned(),
             language: if name.ends_with(".rs") { "Rust" } else { "" }.to_owned(),
-            data: text.clone().into_bytes().into(),
+            data: text.to_owned().into_bytes().into(),
             definition: None,
         });
         self.files.insert(name, file);
-        Some(file)
+        file
     }
 }

@@ -73,6 +73,8 @@ pub struct TargetReport {
     pub target: String,
     /// Its role.
     pub role: Role,
+    /// The testers that gate it.
+    pub gates: Vec<String>,
     /// What was made of it, or why nothing was.
     pub outcome: Result<Product, Failure>,
 }

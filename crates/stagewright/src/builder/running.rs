@@ -185,7 +185,8 @@ struct Targets<'a> {
 impl Targets<'_> {
     async fn build(&self, order: &Order) -> Arc<TargetReport> {
         let outcome = self.solve(order).await;
-        let report = Arc::new(TargetReport { target: order.target.clone(), role: order.role, outcome });
+        let Order { target, role, gates, .. } = order.clone();
+        let report = Arc::new(TargetReport { target, role, gates, outcome });
         self.tell(Event::Ended(Arc::clone(&report)));
         report
     }

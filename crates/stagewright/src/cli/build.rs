@@ -14,7 +14,7 @@ use super::args::BuildArgs;
 use super::error::{CliError, FAILED, problems};
 use super::interrupt::Interrupt;
 use super::{Program, inputs, runtime, tell, terminal, write_out};
-use crate::builder::{Event, Failure, Product, Report, Running};
+use crate::builder::{Event, Failure, Product, Report, Running, TargetReport};
 use crate::diagnostics;
 use crate::driver::DriveError;
 use crate::progress::{Display, Mode, Options};
@@ -163,12 +163,16 @@ fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
     let mut of_daemon: Vec<diagnostics::Failure<'_>> = Vec::new();
     // Targets by what failed them: one `.dockerignore` fails all that read it.
     let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (target, failure) in report.failures().filter(|(_, failure)| !failure.is_cancelled()) {
+    for TargetReport { target, gates, outcome, .. } in report.targets.iter().map(AsRef::as_ref) {
+        let Err(failure) = outcome else { continue };
+        if failure.is_cancelled() {
+            continue;
+        }
         let problem = failure.drive().and_then(DriveError::problem);
         match (problem, failure.daemon()) {
             (Some(problem), _) => of_program.push(problem),
             (None, Some(error)) if names_itself(failure) => {
-                of_daemon.push(diagnostics::Failure { target, error });
+                of_daemon.push(diagnostics::Failure { target, gates, error });
             }
             _ => others.entry(failure.to_string()).or_default().push(format!("`{target}`")),
         }
@@ -219,8 +223,14 @@ mod tests {
         let failed = || Err(Failure::from(BuildError::Solve(GatewayError::new("no"))));
         let cancelled = || Err(Failure::from(BuildError::Cancelled));
         let check = |outcomes: Vec<Result<Product, Failure>>, interrupted: Option<u8>, expected: u8| {
-            let target =
-                |outcome| Arc::new(TargetReport { target: "app".to_owned(), role: Role::Runtime, outcome });
+            let target = |outcome| {
+                Arc::new(TargetReport {
+                    target: "app".to_owned(),
+                    role: Role::Runtime,
+                    gates: Vec::new(),
+                    outcome,
+                })
+            };
             let report = Report { targets: outcomes.into_iter().map(target).collect() };
             assert_eq!(exit_code(&report, interrupted), expected, "{report:?}");
         };

@@ -13,11 +13,17 @@ use crate::progress::{State, Step, safe_name, safe_text, without_colours};
 /// What a log stands between.
 const RULE: &str = "------";
 
+/// What to look at when a step copies what is not there.
+const ABSENT: &str =
+    "the path is not in the context, or its .dockerignore leaves it out; or the stage has not made it";
+
 /// A target that was not built, and the daemon's error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failure<'a> {
     /// The target.
     pub(crate) target: &'a str,
+    /// The testers that gate it.
+    pub(crate) gates: &'a [String],
     /// Why.
     pub(crate) error: &'a GatewayError,
 }
@@ -41,18 +47,21 @@ pub(crate) fn failures(failures: &[Failure<'_>], state: &State, style: Style) ->
 }
 
 fn one(failure: &Failure<'_>, targets: &[&str], state: &State, style: Style) -> String {
-    let Failure { target, error } = failure;
+    let Failure { target, gates, error } = failure;
     let step = match error.vertex() {
         Some(digest) => state.step(target, &digest),
         None => state.failed(target),
     };
     let mut out = step.map(|step| output(step, style)).unwrap_or_default();
-    let mut group = Group::with_title(Level::ERROR.primary_title(title(targets, step, error)));
+    let mut group = Group::with_title(Level::ERROR.primary_title(title(targets, gates, step, error)));
     for source in error.sources() {
         group = lines(group, &source);
     }
     if step.is_some() {
         group = group.element(Level::NOTE.message(message(error)));
+    }
+    if is_absent(error) {
+        group = group.element(Level::HELP.message(ABSENT));
     }
     out.push_str(&style.renderer().render(&[group]));
     out.push('\n');
@@ -64,13 +73,22 @@ fn is_same(one: &Failure<'_>, other: &Failure<'_>) -> bool {
     one.error.message() == other.error.message() && one.error.vertex() == other.error.vertex()
 }
 
-fn title(targets: &[&str], step: Option<&Step>, error: &GatewayError) -> String {
+/// Whether a step copies what is not there (BuildKit v0.34 `cache/contenthash`).
+fn is_absent(error: &GatewayError) -> bool {
+    error.message().contains("failed to calculate checksum of ref") && error.message().ends_with("not found")
+}
+
+fn title(targets: &[&str], gates: &[String], step: Option<&Step>, error: &GatewayError) -> String {
     let targets: Vec<String> = targets.iter().map(|target| format!("`{}`", safe_name(target))).collect();
     let targets = targets.join(", ");
-    match (step, error.exit_code()) {
-        (Some(step), Some(code)) => format!("{targets} failed with exit code {code}: {}", step.name()),
-        (Some(step), None) => format!("{targets} failed: {}", step.name()),
-        (None, _) => format!("{targets} failed: {}", message(error)),
+    let gate = step.and_then(|step| gates.iter().find(|gate| step.name().starts_with(&format!("[{gate} "))));
+    match (step, error.exit_code(), gate) {
+        (Some(step), Some(code), Some(gate)) => {
+            format!("{targets} refused by gate `{}`, exit code {code}: {}", safe_name(gate), step.name())
+        }
+        (Some(step), Some(code), None) => format!("{targets} failed with exit code {code}: {}", step.name()),
+        (Some(step), None, _) => format!("{targets} failed: {}", step.name()),
+        (None, ..) => format!("{targets} failed: {}", message(error)),
     }
 }
 
@@ -194,8 +212,10 @@ fn build(b: &Build) -> Targets {
     }
 
     fn check(given: &[(&str, &GatewayError)], expected: &Expect) {
-        let given: Vec<Failure<'_>> =
-            given.iter().map(|&(target, error)| Failure { target, error }).collect();
+        let given: Vec<Failure<'_>> = given
+            .iter()
+            .map(|&(target, error)| Failure { target, gates: &[], error })
+            .collect();
         expected.assert_eq(&failures(&given, &state(), Style { colours: false, width: 100 }));
     }
 
@@ -224,6 +244,41 @@ fn build(b: &Build) -> Targets {
                = note: process "/bin/sh -c npm test" did not complete successfully: exit code: 1
         "#]],
         );
+    }
+
+    #[test]
+    fn a_gate_and_a_path_that_is_not_there() {
+        let gates = ["lint".to_owned(), "unit".to_owned()];
+        let gate = exited("aa", 1);
+        let absent = GatewayError::new(
+            "failed to compute cache key: failed to calculate checksum of ref a::b: \"/x\": not found",
+        );
+        let given = [
+            Failure { target: "api", gates: &gates, error: &gate },
+            Failure { target: "web", gates: &[], error: &absent },
+        ];
+        expect![[r#"
+            > [unit 2/2] RUN npm test
+            ------
+            1..2
+            not ok 1 - adds
+            ok 2
+            ------
+            error: `api` refused by gate `unit`, exit code 1: [unit 2/2] RUN npm test
+             |
+             = note: process "/bin/sh -c npm test" did not complete successfully: exit code: 1
+
+            > [unit 2/2] RUN npm test
+            ------
+            1..2
+            not ok 1 - adds
+            ok 2
+            ------
+            error: `web` failed: [unit 2/2] RUN npm test
+             |
+             = note: failed to compute cache key: failed to calculate checksum of ref a::b: "/x": not found
+             = help: the path is not in the context, or its .dockerignore leaves it out; or the stage has not made it
+        "#]].assert_eq(&failures(&given, &state(), Style { colours: false, width: 100 }));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::sanitize;
 use super::view::{Phase, View, covered, since, together};
 
 /// How many lines of output are remembered.
-const TAIL_LINES: usize = 10;
+const TAIL_LINES: usize = 25;
 
 /// How much of a remembered line is kept, in bytes.
 const TAIL_LINE: usize = 2 * 1024;

@@ -2,6 +2,8 @@
 //!
 //! Everything that can be refused is refused here, before a daemon is asked for anything.
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{self, Component, Path, PathBuf};
 
@@ -11,6 +13,8 @@ use stagewright_plan::Plan;
 use stagewright_plan::check::Checked;
 use stagewright_plan::lower::contexts;
 use stagewright_plan::plan::{Role, Target};
+
+pub use error::OptionsError;
 
 use super::options::BuildOptions;
 use super::output::{Output, OutputKind};
@@ -22,6 +26,8 @@ pub(super) struct Order {
     pub(super) target: String,
     /// Its role.
     pub(super) role: Role,
+    /// The testers that gate it.
+    pub(super) gates: Vec<String>,
     /// What is done with the result, in the order of the daemon's ids.
     pub(super) exports: Vec<Export>,
 }
@@ -32,130 +38,6 @@ pub(super) struct Export {
     pub(super) kind: OutputKind,
     pub(super) exporter: Exporter,
     pub(super) dest: Option<PathBuf>,
-}
-
-/// Options that do not fit the build, or each other.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OptionsError {
-    /// A target that there is not.
-    #[error("there is no target `{name}`: {}", list("the targets are", known))]
-    UnknownTarget {
-        /// What was asked for.
-        name: String,
-        /// The names that would be right.
-        known: Vec<String>,
-    },
-    /// No target is named, and none is a product.
-    #[error("the build has no product: name a target; {}", list("the targets are", known))]
-    NoProduct {
-        /// The names that would be right.
-        known: Vec<String>,
-    },
-    /// A text that is no image's name.
-    #[error("tag `{tag}`: {reason}")]
-    Tag {
-        /// The tag.
-        tag: String,
-        /// Why.
-        reason: String,
-    },
-    /// A tag that does not say which target it means.
-    #[error("tag `{tag}` does not say which of the targets {} it names: write `{}={tag}`", targets.join(", "), targets[0])]
-    TagOfSeveral {
-        /// The tag.
-        tag: String,
-        /// The images that are built.
-        targets: Vec<String>,
-    },
-    /// A tag for a target that is not built.
-    #[error("tag `{tag}` names target `{target}`, which is not built: {}", list("the images are", known))]
-    TagOfOther {
-        /// The tag.
-        tag: String,
-        /// The target that it names.
-        target: String,
-        /// The images that are built.
-        known: Vec<String>,
-    },
-    /// A tester has no image.
-    #[error("target `{target}` is a tester: it passes or fails, and there is nothing to {what}")]
-    Tester {
-        /// The target.
-        target: String,
-        /// `tag`, `push` or `export`.
-        what: &'static str,
-    },
-    /// A tag that no output carries.
-    #[error(
-        "tag `{tag}` is lost: no output takes it; push the image, or write it as type=oci or type=docker, without a \
-         `name` in the output"
-    )]
-    UnusedTag {
-        /// The tag.
-        tag: String,
-    },
-    /// Nothing to push to.
-    #[error("target `{target}` is to be pushed and has no tag: add `-t {target}=registry.example/{target}`")]
-    PushWithoutTag {
-        /// The target.
-        target: String,
-    },
-    /// Several targets would be written to one place.
-    #[error("output `{output}` has one destination for several targets: write `{{target}}` in it")]
-    SharedDest {
-        /// The output.
-        output: String,
-    },
-    /// Two outputs would be written to one place.
-    #[error("two outputs go to {}", dest.display())]
-    SameDest {
-        /// The place.
-        dest: PathBuf,
-    },
-    /// The main context, given by name.
-    #[error("context `context` is the build's own directory, and is not given by name: give it as DIRECTORY")]
-    MainContext,
-    /// A context that no step reads.
-    #[error("no step reads context `{name}`: {}", list("the contexts are", known))]
-    UnknownContext {
-        /// The name.
-        name: String,
-        /// The names that would be right.
-        known: Vec<String>,
-    },
-    /// A context that is read and not given.
-    #[error("a step reads context `{name}`, which is not given: add `--context {name}=DIRECTORY`")]
-    NoContext {
-        /// The name.
-        name: String,
-    },
-    /// A secret that is taken and not given.
-    #[error(
-        "a step takes secret `{id}`, which is not given: add `--secret id={id},src=FILE` or \
-         `--secret id={id},env=VARIABLE`"
-    )]
-    NoSecret {
-        /// The id.
-        id: String,
-    },
-    /// A secret that no step takes.
-    #[error("the build takes no secret `{id}`: {}", list("its secrets are", known))]
-    UnknownSecret {
-        /// The id.
-        id: String,
-        /// The ids that would be right.
-        known: Vec<String>,
-    },
-    /// An image would be made and kept nowhere.
-    #[error(
-        "target `{target}` has a tag, but this daemon keeps no images: push it with `--push`, or write it to a file \
-         with `--output type=docker,dest={target}.tar`"
-    )]
-    NoImageStore {
-        /// The target.
-        target: String,
-    },
 }
 
 /// The orders of a build.
@@ -209,7 +91,10 @@ pub(super) fn orders(
                 return Err(OptionsError::SameDest { dest });
             }
         }
-        orders.push(Order { target: target.name.clone(), role: *role, exports });
+        let stage = plan.plan().stage(&target.stage);
+        let gates = stage.map(|stage| plan.gates(stage)).unwrap_or_default();
+        let gates = gates.into_iter().map(str::to_owned).collect();
+        orders.push(Order { target: target.name.clone(), role: *role, gates, exports });
     }
     Ok(orders)
 }
@@ -373,10 +258,6 @@ fn place(dest: &Path) -> PathBuf {
         }
     }
     place
-}
-
-fn list(intro: &str, names: &[String]) -> String {
-    if names.is_empty() { "there are none".to_owned() } else { format!("{intro} {}", names.join(", ")) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,131 @@
+//! Options that do not fit the build, or each other.
+
+use std::path::PathBuf;
+
+/// Options that do not fit the build, or each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// A target that there is not.
+    #[error("there is no target `{name}`: {}", list("the targets are", known))]
+    UnknownTarget {
+        /// What was asked for.
+        name: String,
+        /// The names that would be right.
+        known: Vec<String>,
+    },
+    /// No target is named, and none is a product.
+    #[error("the build has no product: name a target; {}", list("the targets are", known))]
+    NoProduct {
+        /// The names that would be right.
+        known: Vec<String>,
+    },
+    /// A text that is no image's name.
+    #[error("tag `{tag}`: {reason}")]
+    Tag {
+        /// The tag.
+        tag: String,
+        /// Why.
+        reason: String,
+    },
+    /// A tag that does not say which target it means.
+    #[error("tag `{tag}` does not say which of the targets {} it names: write `{}={tag}`", targets.join(", "), targets[0])]
+    TagOfSeveral {
+        /// The tag.
+        tag: String,
+        /// The images that are built.
+        targets: Vec<String>,
+    },
+    /// A tag for a target that is not built.
+    #[error("tag `{tag}` names target `{target}`, which is not built: {}", list("the images are", known))]
+    TagOfOther {
+        /// The tag.
+        tag: String,
+        /// The target that it names.
+        target: String,
+        /// The images that are built.
+        known: Vec<String>,
+    },
+    /// A tester has no image.
+    #[error("target `{target}` is a tester: it passes or fails, and there is nothing to {what}")]
+    Tester {
+        /// The target.
+        target: String,
+        /// `tag`, `push` or `export`.
+        what: &'static str,
+    },
+    /// A tag that no output carries.
+    #[error(
+        "tag `{tag}` is lost: no output takes it; push the image, or write it as type=oci or type=docker, without a \
+         `name` in the output"
+    )]
+    UnusedTag {
+        /// The tag.
+        tag: String,
+    },
+    /// Nothing to push to.
+    #[error("target `{target}` is to be pushed and has no tag: add `-t {target}=registry.example/{target}`")]
+    PushWithoutTag {
+        /// The target.
+        target: String,
+    },
+    /// Several targets would be written to one place.
+    #[error("output `{output}` has one destination for several targets: write `{{target}}` in it")]
+    SharedDest {
+        /// The output.
+        output: String,
+    },
+    /// Two outputs would be written to one place.
+    #[error("two outputs go to {}", dest.display())]
+    SameDest {
+        /// The place.
+        dest: PathBuf,
+    },
+    /// The main context, given by name.
+    #[error("context `context` is the build's own directory, and is not given by name: give it as DIRECTORY")]
+    MainContext,
+    /// A context that no step reads.
+    #[error("no step reads context `{name}`: {}", list("the contexts are", known))]
+    UnknownContext {
+        /// The name.
+        name: String,
+        /// The names that would be right.
+        known: Vec<String>,
+    },
+    /// A context that is read and not given.
+    #[error("a step reads context `{name}`, which is not given: add `--context {name}=DIRECTORY`")]
+    NoContext {
+        /// The name.
+        name: String,
+    },
+    /// A secret that is taken and not given.
+    #[error(
+        "a step takes secret `{id}`, which is not given: add `--secret id={id},src=FILE` or \
+         `--secret id={id},env=VARIABLE`"
+    )]
+    NoSecret {
+        /// The id.
+        id: String,
+    },
+    /// A secret that no step takes.
+    #[error("the build takes no secret `{id}`: {}", list("its secrets are", known))]
+    UnknownSecret {
+        /// The id.
+        id: String,
+        /// The ids that would be right.
+        known: Vec<String>,
+    },
+    /// An image would be made and kept nowhere.
+    #[error(
+        "target `{target}` has a tag, but this daemon keeps no images: push it with `--push`, or write it to a file \
+         with `--output type=docker,dest={target}.tar`"
+    )]
+    NoImageStore {
+        /// The target.
+        target: String,
+    },
+}
+
+fn list(intro: &str, names: &[String]) -> String {
+    if names.is_empty() { "there are none".to_owned() } else { format!("{intro} {}", names.join(", ")) }
+}
