@@ -26,13 +26,13 @@ pub(super) struct Times {
 
 /// The rows with a heading, then the times.
 pub(super) fn table(rows: &[Row], times: &Times) -> String {
-    let mut text = line("image", ["layers", "of these above the base", "files"].map(str::to_owned));
+    let mut text = line("image", ["above its base", "with the base", "files"].map(str::to_owned));
     for Row { image, size, above, unpacked } in rows {
-        text.push_str(&line(image, [size, above, unpacked].map(Pair::cell)));
+        text.push_str(&line(image, [above, size, unpacked].map(Pair::cell)));
     }
     let Times { cold, again, edit } = times;
     text.push_str(
-        "Each is the image's of its builder's; layers are compressed, and all share the base image's.\n\n",
+        "Read: the image, of what its builder has. Layers are compressed; every image shares its base's.\n\n",
     );
     text.push_str(&format!(
         "build     cold {cold:.1} s    no-op {again:.1} s    one-file edit {edit:.1} s\n"
@@ -84,7 +84,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[1],
-            "api       50.0 MB of 80.0 MB (62 %)    300.0 kB of 30.3 MB (1.0 %)  150.0 MB of 250.0 MB (60 %)"
+            "api       300.0 kB of 30.3 MB (1.0 %)  50.0 MB of 80.0 MB (62 %)    150.0 MB of 250.0 MB (60 %)"
         );
         assert_eq!(lines[4], "build     cold 61.2 s    no-op 0.5 s    one-file edit 4.0 s");
     }
