@@ -16,13 +16,13 @@ const CODE: [(&str, &str); 4] = [
 
 /// In any file: the beginnings of paths on the machine of whoever wrote it.
 const PATHS: [&str; 6] =
-    ["/work/", "/Users/", "/.cargo/registry/", "/.rustup/toolchains/", "/root/go/", "/target-"];
+    ["/Users/", "/.cargo/registry/", "/.rustup/toolchains/", "/root/go/", "/root/.cache/", "/target-"];
 
 /// Where lock files of npm say which registry a package came from; a path there is a workspace's own.
 const RESOLVED: &str = "\"resolved\": \"http";
 
-/// The one registry that `Cargo.lock` may name.
-const CRATES_IO: &str = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+/// How `Cargo.lock` says that a package comes from Cargo's own registry, and not from a repository or a copy.
+const PUBLISHED: &str = "source = \"registry+";
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -50,8 +50,8 @@ fn problem(path: &str, line: &str) -> Option<String> {
             "names a registry; write the file with `npm install --omit-lockfile-registry-resolved`".into(),
         );
     }
-    if path.ends_with("Cargo.lock") && line.starts_with("source = ") && line != CRATES_IO {
-        return Some("a package that does not come from crates.io".into());
+    if path.ends_with("Cargo.lock") && line.starts_with("source = ") && !line.starts_with(PUBLISHED) {
+        return Some("a package that was not published".into());
     }
     let word = PATHS.iter().find(|word| line.contains(**word))?;
     Some(format!("`{word}` is a path of one machine"))
@@ -67,9 +67,9 @@ mod tests {
             ("a.rs", "    todo!()"),
             ("a.rs", "#[ignore = \"slow\"]"),
             ("a.rs", "/// ```ignore"),
-            ("b.md", "see /work/notes"),
+            ("b.md", "see /Users/me/notes"),
             ("e/package-lock.json", "  \"resolved\": \"https://example.com/a.tgz\","),
-            ("Cargo.lock", "source = \"registry+https://example.com\""),
+            ("Cargo.lock", "source = \"git+https://example.com\""),
         ];
         for (path, line) in cases {
             let found = check(&Tree::of(&[(path, line)]));
@@ -83,7 +83,7 @@ mod tests {
             ("a.rs", "// Caches lie at /root/.npm in the image."),
             ("notes.md", "`todo!()` in prose"),
             ("package-lock.json", "  \"resolved\": \"packages/shared\","),
-            ("Cargo.lock", CRATES_IO),
+            ("Cargo.lock", "source = \"registry+index\""),
             (SELF, "todo!()"),
         ];
         assert_eq!(check(&Tree::of(&cases)), []);
