@@ -22,7 +22,7 @@ pub(crate) fn lowered(plan: &Plan, targets: &[&str]) -> Lowered {
 pub(crate) fn try_lower(plan: &Plan, targets: &[&str], passthrough: bool) -> Result<Lowered, LowerError> {
     let checked = check(plan).unwrap();
     let amd64 = Platform::new("linux", "amd64");
-    let images = images(&checked, targets, &amd64, &amd64).into_iter().map(|(request, _)| {
+    let images = images(&checked, targets, &amd64, &amd64).into_keys().map(|request| {
         let reference = request.reference.with_digest(&format!("sha256:{}", "ab".repeat(32))).unwrap();
         (request, ResolvedImage { reference, config: config() })
     });
