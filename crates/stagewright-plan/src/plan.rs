@@ -216,6 +216,23 @@ pub struct Step {
     pub action: Action,
 }
 
+impl Step {
+    /// What the step takes files from, and the paths there.
+    pub(crate) fn origins(&self) -> Vec<(&Origin, &[String])> {
+        match &self.action {
+            Action::Copy(copy) => vec![(&copy.from, copy.paths.as_slice())],
+            Action::Run(run) => {
+                let binds = run.mounts.iter().filter_map(|mount| match mount {
+                    Mount::Bind { from, source, .. } => Some((from, std::slice::from_ref(source))),
+                    Mount::Cache { .. } | Mount::Tmpfs { .. } | Mount::Secret { .. } => None,
+                });
+                binds.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

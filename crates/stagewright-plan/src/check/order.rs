@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Action, Mount, Origin, Plan, Role, Stage};
+use crate::plan::{Origin, Plan, Role, Stage, Step};
 use crate::problem::{Problem, Problems};
 
 /// The stages that these need, themselves and gates included.
@@ -68,17 +68,11 @@ pub(super) fn order(plan: &Plan, index: &BTreeMap<&str, usize>) -> Result<Vec<us
 /// image's are not: it is built beside its tests.
 fn made_from(stage: &Stage) -> impl Iterator<Item = &str> {
     let start = stage_name(&stage.from);
-    let steps = stage.steps.iter().flat_map(|step| match &step.action {
-        Action::Copy(copy) => stage_name(&copy.from).into_iter().collect(),
-        Action::Run(run) => {
-            let binds = run.mounts.iter().filter_map(|mount| match mount {
-                Mount::Bind { from, .. } => stage_name(from),
-                Mount::Cache { .. } | Mount::Tmpfs { .. } | Mount::Secret { .. } => None,
-            });
-            binds.collect()
-        }
-        _ => Vec::new(),
-    });
+    let steps = stage
+        .steps
+        .iter()
+        .flat_map(Step::origins)
+        .filter_map(|(origin, _)| stage_name(origin));
     let gates = stage
         .gates
         .iter()

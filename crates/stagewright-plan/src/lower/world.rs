@@ -6,7 +6,7 @@ use buildkit_llb::{ImageRef, LocalIdentity, Platform, path};
 
 use crate::check::Checked;
 use crate::config::ImageConfig;
-use crate::plan::{Action, Image, Mount, OnPlatform, Origin, Stage, Step};
+use crate::plan::{Image, OnPlatform, Origin, Stage};
 use crate::site::Site;
 
 /// All that lowering needs to know beside the Plan.
@@ -109,7 +109,7 @@ pub fn images<'a>(
     for stage in reached(checked, targets) {
         add(&stage.from, &stage.at);
         for step in &stage.steps {
-            for (origin, _) in origins(step) {
+            for (origin, _) in step.origins() {
                 add(origin, &step.at);
             }
         }
@@ -123,7 +123,7 @@ pub fn contexts<'a>(checked: &Checked<'a>, targets: &[&str]) -> Vec<ContextReque
     let mut requests: BTreeMap<&str, ContextRequest<'a>> = BTreeMap::new();
     for stage in reached(checked, targets) {
         for step in &stage.steps {
-            for (origin, paths) in origins(step) {
+            for (origin, paths) in step.origins() {
                 let Origin::Context(name) = origin else { continue };
                 let request = requests.entry(name).or_insert_with(|| ContextRequest {
                     name,
@@ -159,21 +159,6 @@ fn reached<'a>(checked: &Checked<'a>, targets: &[&str]) -> impl Iterator<Item = 
         .stages
         .iter()
         .filter(move |stage| reached.contains(stage.name.as_str()))
-}
-
-/// What a step takes files from, and the paths there.
-fn origins(step: &Step) -> Vec<(&Origin, &[String])> {
-    match &step.action {
-        Action::Copy(copy) => vec![(&copy.from, copy.paths.as_slice())],
-        Action::Run(run) => {
-            let binds = run.mounts.iter().filter_map(|mount| match mount {
-                Mount::Bind { from, source, .. } => Some((from, std::slice::from_ref(source))),
-                Mount::Cache { .. } | Mount::Tmpfs { .. } | Mount::Secret { .. } => None,
-            });
-            binds.collect()
-        }
-        _ => Vec::new(),
-    }
 }
 
 fn platform_of<'a>(image: &Image, platform: &'a Platform, build_platform: &'a Platform) -> &'a Platform {
