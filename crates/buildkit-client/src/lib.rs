@@ -33,6 +33,7 @@ pub mod daemon;
 mod endpoint;
 pub mod fsutil;
 mod id;
+pub mod layout;
 pub mod session;
 mod solve;
 pub mod status;

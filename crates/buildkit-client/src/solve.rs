@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use buildkit_gateway::{CacheImport, GatewayError};
 use buildkit_llb::Definition;
 use buildkit_proto::{control, entries, into_map};
@@ -12,6 +14,7 @@ use tonic::Code;
 
 use crate::client::{Client, MAX_MESSAGE};
 use crate::id::{NoRandomness, new_id};
+use crate::layout::Descriptor;
 use crate::session::Session;
 use crate::status::StatusUpdate;
 use crate::watch::Watch;
@@ -172,6 +175,19 @@ impl SolveResponse {
             .unwrap_or_default()
             .split(',')
             .filter(|name| !name.is_empty())
+    }
+
+    /// The manifest or index of the image, as the index of a [layout](crate::layout) lists it.
+    #[must_use]
+    pub fn image_descriptor(&self) -> Option<Descriptor> {
+        let json = BASE64_STANDARD.decode(self.get("containerimage.descriptor")?).ok()?;
+        Descriptor::from_json(&json).ok()
+    }
+
+    /// The manifest of the cache that was exported, as the index of a [layout](crate::layout) lists it.
+    #[must_use]
+    pub fn cache_manifest(&self) -> Option<Descriptor> {
+        Descriptor::from_json(self.get("cache.manifest")?.as_bytes()).ok()
     }
 
     fn get(&self, key: &str) -> Option<&str> {

@@ -3,6 +3,7 @@
 mod cancel;
 mod errors;
 mod exports;
+mod layouts;
 mod secrets;
 mod solve;
 mod uploads;
@@ -47,6 +48,21 @@ impl Shown {
         let all = self.0.lock().unwrap();
         let mut vertexes = all.iter().flat_map(|update| &update.vertexes);
         vertexes.any(|vertex| vertex.name == name && vertex.started.is_some())
+    }
+
+    /// Whether a vertex of which this is the beginning has ended without an error.
+    fn completed(&self, name: &str) -> bool {
+        let all = self.0.lock().unwrap();
+        let mut vertexes = all.iter().flat_map(|update| &update.vertexes);
+        vertexes.any(|vertex| {
+            vertex.name.starts_with(name) && vertex.completed.is_some() && vertex.error.is_empty()
+        })
+    }
+
+    fn names(&self) -> String {
+        let all = self.0.lock().unwrap();
+        let vertexes = all.iter().flat_map(|update| &update.vertexes);
+        vertexes.map(|vertex| format!("{} {}\n", vertex.name, vertex.error)).collect()
     }
 
     fn logs(&self) -> String {

@@ -5,6 +5,7 @@
 //! for the methods that the session was opened with (BuildKit v0.34 `session/grpchijack`, `session/session.go`).
 
 mod auth;
+pub mod content;
 pub mod filesend;
 pub mod filesync;
 mod health;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use buildkit_gateway::GatewayError;
 use buildkit_proto::auth::auth_server::AuthServer;
+use buildkit_proto::content::content_server::ContentServer;
 use buildkit_proto::control::control_client::ControlClient;
 use buildkit_proto::health::health_server::HealthServer;
 use buildkit_proto::secrets::secrets_server::SecretsServer;
@@ -33,6 +35,7 @@ use tonic::transport::Channel;
 
 use crate::client::{CONNECTION_WINDOW, MAX_HEADERS, MAX_MESSAGE, STREAM_WINDOW};
 use crate::id::{NoRandomness, new_id};
+use content::ContentStores;
 use filesend::FileSend;
 use filesync::FileSync;
 use pipe::Pipe;
@@ -48,6 +51,7 @@ pub struct SessionOptions {
     secrets: Option<Secrets>,
     file_sync: Option<FileSync>,
     file_send: Option<FileSend>,
+    content: Option<ContentStores>,
 }
 
 /// An open session. It ends when it is closed or dropped.
@@ -104,6 +108,13 @@ impl SessionOptions {
         self
     }
 
+    /// Offers OCI layouts, from which images and caches are read and to which they are written.
+    #[must_use]
+    pub fn content(mut self, stores: ContentStores) -> Self {
+        self.content = Some(stores);
+        self
+    }
+
     /// The services, and the methods that they offer.
     fn routes(self) -> (Routes, Vec<&'static str>) {
         let mut methods = health::METHODS.to_vec();
@@ -122,6 +133,11 @@ impl SessionOptions {
         if let Some(files) = self.file_send {
             methods.extend(filesend::METHODS);
             routes = routes.add_service(files);
+        }
+        if let Some(stores) = self.content {
+            methods.extend(content::METHODS);
+            let service = ContentServer::new(stores).max_decoding_message_size(MAX_MESSAGE);
+            routes = routes.add_service(service.max_encoding_message_size(MAX_MESSAGE));
         }
         (routes.prepare(), methods)
     }
