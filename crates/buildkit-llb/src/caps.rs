@@ -12,6 +12,10 @@ pub const SOURCE_IMAGE_RESOLVE_MODE: &str = "source.image.resolvemode";
 pub const SOURCE_IMAGE_LAYER_LIMIT: &str = "source.image.layerlimit";
 /// Image sources whose manifest must have a given digest.
 pub const SOURCE_IMAGE_CHECKSUM: &str = "source.image.checksum";
+/// Single blobs, of registries and of OCI layouts.
+pub const SOURCE_IMAGE_BLOB: &str = "source.imageblob";
+/// Images of OCI layouts.
+pub const SOURCE_OCI_LAYOUT: &str = "source.ocilayout";
 /// Local sources.
 pub const SOURCE_LOCAL: &str = "source.local";
 /// Local sources with an id of their own.
@@ -26,6 +30,54 @@ pub const SOURCE_LOCAL_FOLLOW_PATHS: &str = "source.local.followpaths";
 pub const SOURCE_LOCAL_EXCLUDE_PATTERNS: &str = "source.local.excludepatterns";
 /// Local sources with a shared-key hint.
 pub const SOURCE_LOCAL_SHARED_KEY_HINT: &str = "source.local.sharedkeyhint";
+/// Local sources that choose how changed files are found.
+pub const SOURCE_LOCAL_DIFFER: &str = "source.local.differ";
+/// Local sources of metadata.
+pub const SOURCE_LOCAL_METADATA_TRANSFER: &str = "source.local.metadatatransfer";
+/// Git sources.
+pub const SOURCE_GIT: &str = "source.git";
+/// Git sources that say what git is given.
+pub const SOURCE_GIT_FULL_URL: &str = "source.git.fullurl";
+/// Git sources with secrets of a chosen name.
+pub const SOURCE_GIT_HTTP_AUTH: &str = "source.git.httpauth";
+/// Git sources with known hosts.
+pub const SOURCE_GIT_KNOWN_SSH_HOSTS: &str = "source.git.knownsshhosts";
+/// Git sources with an ssh agent.
+pub const SOURCE_GIT_MOUNT_SSH_SOCK: &str = "source.git.mountsshsock";
+/// Git sources that keep `.git`.
+pub const SOURCE_GIT_KEEP_GIT_DIR: &str = "source.git.keepgitdir";
+/// Git sources of a directory; for asking a daemon, never sent.
+pub const SOURCE_GIT_SUBDIR: &str = "source.git.subdir";
+/// Git sources with a checksum.
+pub const SOURCE_GIT_CHECKSUM: &str = "source.git.checksum";
+/// Git sources without submodules.
+pub const SOURCE_GIT_SKIP_SUBMODULES: &str = "source.git.skipsubmodules";
+/// Git sources whose commit must be signed.
+pub const SOURCE_GIT_SIGNATURE_VERIFY: &str = "source.git.signatureverify";
+/// Git sources that choose their files' times.
+pub const SOURCE_GIT_MTIME: &str = "source.git.mtime";
+/// Git sources that trust their checksum.
+pub const SOURCE_GIT_FETCH_BY_COMMIT: &str = "source.git.fetchbycommit";
+/// Git sources whose commits come from a bundle.
+pub const SOURCE_GIT_BUNDLE: &str = "source.git.bundle";
+/// Git sources that give a bundle.
+pub const SOURCE_GIT_CHECKOUT_BUNDLE: &str = "source.git.checkoutbundle";
+/// Http sources.
+pub const SOURCE_HTTP: &str = "source.http";
+/// Http sources with a secret.
+pub const SOURCE_HTTP_AUTH: &str = "source.http.auth";
+/// Http sources with a checksum.
+pub const SOURCE_HTTP_CHECKSUM: &str = "source.http.checksum";
+/// Http sources with permission bits.
+pub const SOURCE_HTTP_PERM: &str = "source.http.perm";
+/// Http sources with an owner. The name is misspelt in every daemon, and known by no other.
+pub const SOURCE_HTTP_UID_GID: &str = "soruce.http.uidgid";
+/// Http sources with headers.
+pub const SOURCE_HTTP_HEADER: &str = "source.http.header";
+/// Http sources whose content must be signed.
+pub const SOURCE_HTTP_SIGNATURE_VERIFY: &str = "source.http.signatureverify";
+/// Build ops, whether they name a file or not.
+pub const SOURCE_BUILD_OP_LLB_FILE_NAME: &str = "source.buildop.llbfilename";
 
 /// Exec ops.
 pub const EXEC_META_BASE: &str = "exec.meta.base";

@@ -32,6 +32,142 @@ pub enum OpError {
         /// How many files there are.
         files: usize,
     },
+    /// A limit of zero layers.
+    #[error("source {identifier:?} has a limit of 0 layers: at least 1 is needed")]
+    NoLayers {
+        /// The source.
+        identifier: String,
+    },
+    /// A local source that no session can serve.
+    #[error("a local source has no name: it is what its session knows the directory by")]
+    LocalWithoutName,
+    /// A local source of a session without id.
+    #[error("the local source {name:?} names its session, but with an empty id")]
+    LocalWithoutSession {
+        /// Its name.
+        name: String,
+    },
+    /// A git source whose path, ref or directory has a character that ends it for a daemon.
+    #[error(
+        "git source {identifier:?} has a `#`, `:`, `?` or `%` in its path, ref or directory: its identifier would be \
+         read as another repository, ref or directory"
+    )]
+    GitIdentifier {
+        /// The source.
+        identifier: String,
+    },
+    /// A ref that git would take for an option.
+    #[error("git source {identifier:?} has a ref that starts with `-`")]
+    GitReference {
+        /// The source.
+        identifier: String,
+    },
+    /// A checksum that is none.
+    #[error("git source {identifier:?} has the checksum {checksum:?}: hexadecimal digits are expected")]
+    GitChecksum {
+        /// The source.
+        identifier: String,
+        /// What was given.
+        checksum: String,
+    },
+    /// A commit as ref, and another one as checksum.
+    #[error("git source {identifier:?} has the checksum {checksum:?}, which is not that of its ref")]
+    GitChecksumMismatch {
+        /// The source.
+        identifier: String,
+        /// What was given.
+        checksum: String,
+    },
+    /// Fetching by commit without commit.
+    #[error(
+        "git source {identifier:?} is fetched by commit, which needs a whole commit of 40 or 64 digits as checksum"
+    )]
+    GitFetchByCommit {
+        /// The source.
+        identifier: String,
+    },
+    /// A secret that no session has.
+    #[error("git source {identifier:?} names a secret with an empty name")]
+    GitSecretWithoutName {
+        /// The source.
+        identifier: String,
+    },
+    /// A bundle that is no blob.
+    #[error("git source {identifier:?} has the bundle {bundle:?}, which has no sha256 digest")]
+    GitBundle {
+        /// The source.
+        identifier: String,
+        /// The bundle's name.
+        bundle: String,
+    },
+    /// A bundle of which no commit is chosen.
+    #[error("git source {identifier:?} has a bundle, but no checksum that says which commit of it")]
+    GitBundleWithoutChecksum {
+        /// The source.
+        identifier: String,
+    },
+    /// A bundle as result, with what only a checkout has.
+    #[error(
+        "git source {identifier:?} gives a bundle, which has neither the directory .git nor a directory as root"
+    )]
+    GitCheckoutBundle {
+        /// The source.
+        identifier: String,
+    },
+    /// A signature that nobody can make.
+    #[error("source {identifier:?} has to be signed, but by no key")]
+    SignatureWithoutKey {
+        /// The source.
+        identifier: String,
+    },
+    /// A file that has to be signed, without signature.
+    #[error("http source {url:?} has to be signed, but has no signature")]
+    SignatureMissing {
+        /// The source.
+        url: String,
+    },
+    /// Something that is no URL of a web server.
+    #[error("http source {url:?} is not http:// or https:// with a host")]
+    HttpUrl {
+        /// What was given.
+        url: String,
+    },
+    /// A header that would be several.
+    #[error("http source {url:?} has a line break or other control character in {header}")]
+    HttpHeader {
+        /// The source.
+        url: String,
+        /// The header.
+        header: &'static str,
+    },
+    /// A name that a daemon would replace.
+    #[error("source {identifier:?} names its file {name:?}, which is no plain file name")]
+    FileName {
+        /// The source.
+        identifier: String,
+        /// The name.
+        name: String,
+    },
+    /// An image of an OCI layout that is not pinned.
+    #[error(
+        "oci layout source {identifier:?} is not host/name@sha256:… and 64 digits, with or without a tag"
+    )]
+    OciReference {
+        /// The source.
+        identifier: String,
+    },
+    /// A blob that is not pinned, or has a tag too.
+    #[error("blob source {identifier:?} is not a repository and a digest, without tag")]
+    BlobReference {
+        /// The source.
+        identifier: String,
+    },
+    /// A blob of an OCI layout without name.
+    #[error("source {identifier:?} names no store")]
+    BlobWithoutStore {
+        /// The source.
+        identifier: String,
+    },
     /// An exec without a program.
     #[error("an exec op has no arguments: the first one is the program")]
     ExecWithoutArgs,

@@ -40,6 +40,7 @@ mod print;
 mod source_map;
 
 // The ops, one file each.
+mod build;
 mod diff;
 mod exec;
 mod file;
@@ -55,6 +56,7 @@ pub mod path;
 mod platform;
 mod reference;
 
+pub use build::BuildOp;
 pub use definition::{DecodeError, Definition, EncodedOp};
 pub use diff::DiffOp;
 pub use digest::{Digest, DigestError};
@@ -72,5 +74,9 @@ pub use op::{Op, OpId, OpKind, Output};
 pub use passthrough::PassthroughOp;
 pub use platform::{Platform, PlatformError};
 pub use reference::{ImageRef, ImageRefError};
-pub use source::{ImageSource, LocalIdentity, LocalSource, ResolveMode};
+pub use source::{
+    BlobSource, BlobStore, FetchedFile, GitBundle, GitMtime, GitSecret, GitSignature, GitSource, GitUrl,
+    GitUrlError, HttpSource, ImageSource, LocalDiffer, LocalIdentity, LocalSource, OciLayoutSource,
+    PgpSignature, RecordType, ResolveMode, UrlProblem,
+};
 pub use source_map::{FileId, Location, Position, Range, SourceFile, SourceMap};

@@ -2,7 +2,10 @@
 
 use buildkit_proto::pb;
 
-use crate::{DiffOp, ExecOp, FileOp, ImageSource, LocalSource, MergeOp, OpError, PassthroughOp, Platform};
+use crate::{
+    BlobSource, BuildOp, DiffOp, ExecOp, FileOp, GitSource, HttpSource, ImageSource, LocalSource, MergeOp,
+    OciLayoutSource, OpError, PassthroughOp, Platform,
+};
 
 /// An op in a [`Graph`](crate::Graph), by its position there. It means nothing to another graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +50,14 @@ pub enum OpKind {
     Image(ImageSource),
     /// Takes files from the client.
     Local(LocalSource),
+    /// Takes files from a git repository.
+    Git(Box<GitSource>),
+    /// Takes a file from a web server.
+    Http(Box<HttpSource>),
+    /// Takes an image from an OCI layout of the client.
+    OciLayout(OciLayoutSource),
+    /// Takes a file from a registry or an OCI layout.
+    Blob(BlobSource),
     /// Runs a process.
     Exec(Box<ExecOp>),
     /// Changes files.
@@ -55,6 +66,8 @@ pub enum OpKind {
     Merge(MergeOp),
     /// Takes the difference of two filesystems.
     Diff(DiffOp),
+    /// Runs a build that an earlier op wrote.
+    Build(BuildOp),
     /// Waits for more than it hands on.
     Passthrough(PassthroughOp),
 }
@@ -73,20 +86,19 @@ impl Op {
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
         match &self.kind {
-            OpKind::Image(op) => Ok(op.body()),
-            OpKind::Local(op) => Ok(op.body()),
+            OpKind::Image(op) => op.body(),
+            OpKind::Local(op) => op.body(),
+            OpKind::Git(op) => op.body(),
+            OpKind::Http(op) => op.body(),
+            OpKind::OciLayout(op) => op.body(),
+            OpKind::Blob(op) => op.body(),
             OpKind::Exec(op) => op.body(),
             OpKind::File(op) => op.body(),
             OpKind::Merge(op) => op.body(),
             OpKind::Diff(op) => op.body(),
+            OpKind::Build(op) => Ok(op.body()),
             OpKind::Passthrough(op) => op.body(),
         }
-    }
-}
-
-impl From<ExecOp> for Op {
-    fn from(op: ExecOp) -> Self {
-        Self { kind: OpKind::Exec(Box::new(op)), worker_filter: Vec::new() }
     }
 }
 
@@ -94,7 +106,8 @@ macro_rules! from_kinds {
     ($($op:ident => $kind:ident,)*) => {
         $(impl From<$op> for Op {
             fn from(op: $op) -> Self {
-                Self { kind: OpKind::$kind(op), worker_filter: Vec::new() }
+                // Some kinds are boxed, and a box comes from its content as well as from itself.
+                Self { kind: OpKind::$kind(op.into()), worker_filter: Vec::new() }
             }
         })*
     };
@@ -103,9 +116,15 @@ macro_rules! from_kinds {
 from_kinds! {
     ImageSource => Image,
     LocalSource => Local,
+    GitSource => Git,
+    HttpSource => Http,
+    OciLayoutSource => OciLayout,
+    BlobSource => Blob,
+    ExecOp => Exec,
     FileOp => File,
     MergeOp => Merge,
     DiffOp => Diff,
+    BuildOp => Build,
     PassthroughOp => Passthrough,
 }
 

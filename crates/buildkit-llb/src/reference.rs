@@ -272,7 +272,7 @@ fn is_tag(tag: &str) -> bool {
 }
 
 /// An algorithm that registries use, with as many lower-case hexadecimal digits as it has.
-fn is_digest(digest: &str) -> bool {
+pub(crate) fn is_digest(digest: &str) -> bool {
     let Some((algorithm, hex)) = digest.split_once(':') else {
         return false;
     };

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::op::Body;
-use crate::{Digest, ImageRef, Platform, caps};
+use crate::{Digest, ImageRef, OpError, Platform, caps};
 
 /// The root filesystem of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,9 @@ pub struct ImageSource {
     pub platform: Platform,
     /// Where the daemon looks for it.
     pub resolve_mode: ResolveMode,
-    /// Take this many of its first layers only.
+    /// What the daemon's list of what takes space calls it; `None` leaves it to the daemon, which calls it regular.
+    pub record_type: Option<RecordType>,
+    /// Take this many of its first layers only; at least one.
     pub layer_limit: Option<u32>,
     /// Refuse any other manifest.
     pub checksum: Option<Digest>,
@@ -34,14 +36,36 @@ pub enum ResolveMode {
     PreferLocal,
 }
 
+/// What the daemon's list of what takes space calls an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordType {
+    /// Part of how the build works, of no use to people.
+    Internal,
+    /// A frontend.
+    Frontend,
+    /// Any other image.
+    Regular,
+}
+
 impl ImageSource {
     /// The image of this name for this platform.
     #[must_use]
     pub fn new(reference: ImageRef, platform: Platform) -> Self {
-        Self { reference, platform, resolve_mode: ResolveMode::default(), layer_limit: None, checksum: None }
+        Self {
+            reference,
+            platform,
+            resolve_mode: ResolveMode::default(),
+            record_type: None,
+            layer_limit: None,
+            checksum: None,
+        }
     }
 
-    pub(crate) fn body(&self) -> Body {
+    pub(crate) fn body(&self) -> Result<Body, OpError> {
+        let identifier = format!("docker-image://{}", self.reference);
+        if self.layer_limit == Some(0) {
+            return Err(OpError::NoLayers { identifier });
+        }
         let mut attrs = BTreeMap::new();
         let mut caps = vec![caps::SOURCE_IMAGE];
         match self.resolve_mode {
@@ -54,6 +78,14 @@ impl ImageSource {
                 attrs.insert("image.resolvemode", "local".to_owned());
             }
         }
+        if let Some(record_type) = self.record_type {
+            let record_type = match record_type {
+                RecordType::Internal => "internal",
+                RecordType::Frontend => "frontend",
+                RecordType::Regular => "regular",
+            };
+            attrs.insert("image.recordtype", record_type.to_owned());
+        }
         if let Some(limit) = self.layer_limit {
             attrs.insert("image.layerlimit", limit.to_string());
             caps.push(caps::SOURCE_IMAGE_LAYER_LIMIT);
@@ -62,22 +94,36 @@ impl ImageSource {
             attrs.insert("image.checksum", checksum.to_string());
             caps.push(caps::SOURCE_IMAGE_CHECKSUM);
         }
-        let identifier = format!("docker-image://{}", self.reference);
-        super::body(identifier, attrs, Some(self.platform.clone()), caps)
+        Ok(super::body(identifier, attrs, Some(self.platform.clone()), caps))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::attrs;
     use super::*;
+
+    fn busybox() -> ImageSource {
+        ImageSource::new("busybox".parse().unwrap(), Platform::new("linux", "amd64"))
+    }
 
     #[test]
     fn only_a_forced_pull_needs_a_capability() {
-        let mut op = ImageSource::new("busybox".parse().unwrap(), Platform::new("linux", "amd64"));
-        assert_eq!(op.body().caps, [caps::SOURCE_IMAGE]);
+        let mut op = busybox();
+        let caps = |op: &ImageSource| op.body().unwrap().caps;
+        assert_eq!(caps(&op), [caps::SOURCE_IMAGE]);
         op.resolve_mode = ResolveMode::PreferLocal;
-        assert_eq!(op.body().caps, [caps::SOURCE_IMAGE]);
+        op.record_type = Some(RecordType::Internal);
+        assert_eq!(caps(&op), [caps::SOURCE_IMAGE]);
+        assert_eq!(attrs(op.body().unwrap()), ["image.recordtype=internal", "image.resolvemode=local"]);
         op.resolve_mode = ResolveMode::Pull;
-        assert_eq!(op.body().caps, [caps::SOURCE_IMAGE, caps::SOURCE_IMAGE_RESOLVE_MODE]);
+        assert_eq!(caps(&op), [caps::SOURCE_IMAGE, caps::SOURCE_IMAGE_RESOLVE_MODE]);
+    }
+
+    #[test]
+    fn an_image_without_layers_is_refused() {
+        let op = ImageSource { layer_limit: Some(0), ..busybox() };
+        let identifier = "docker-image://docker.io/library/busybox:latest".to_owned();
+        assert_eq!(op.body().err(), Some(OpError::NoLayers { identifier }));
     }
 }

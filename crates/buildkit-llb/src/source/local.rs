@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::op::Body;
-use crate::{caps, go_json};
+use crate::{OpError, caps, go_json};
 
 /// A directory that the client calls by a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,24 @@ pub struct LocalSource {
     pub exclude: Vec<String>,
     /// Send these paths only, and what links in them point to.
     pub follow_paths: Vec<String>,
+    /// How files that the daemon has already are told from changed ones.
+    pub differ: LocalDiffer,
+    /// A daemon without a choice of `differ` must refuse the op, instead of comparing metadata.
+    pub differ_required: bool,
+    /// Send names, sizes and times only, and the content of what matches one of these; `None` sends all content.
+    pub metadata_only: Option<Vec<String>>,
+}
+
+/// How files that the daemon has already are told from changed ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocalDiffer {
+    /// As the daemon likes, which is by metadata.
+    #[default]
+    Default,
+    /// Not at all: every file is sent.
+    None,
+    /// By size, time, mode, owner and what a link says.
+    Metadata,
 }
 
 /// What keeps equal local sources of different users apart.
@@ -29,7 +47,9 @@ pub struct LocalSource {
 /// Without either a daemon would merge them and take the files of any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalIdentity {
-    /// The session that sends the files.
+    /// The session that sends the files, not empty.
+    ///
+    /// Before a colon there can be a prefix: the session `id` of `prefix:id` is asked for `prefix-name`.
     Session(String),
     /// Any session of the build; this id makes the op its own.
     Unique(String),
@@ -46,10 +66,14 @@ impl LocalSource {
             include: Vec::new(),
             exclude: Vec::new(),
             follow_paths: Vec::new(),
+            differ: LocalDiffer::default(),
+            differ_required: false,
+            metadata_only: None,
         }
     }
 
-    pub(crate) fn body(&self) -> Body {
+    pub(crate) fn body(&self) -> Result<Body, OpError> {
+        self.validate()?;
         let mut attrs = BTreeMap::new();
         let mut caps = vec![caps::SOURCE_LOCAL];
         match &self.identity {
@@ -76,31 +100,51 @@ impl LocalSource {
                 caps.push(cap);
             }
         }
-        super::body(format!("local://{}", self.name), attrs, None, caps)
+        let differ = match self.differ {
+            LocalDiffer::Default => None,
+            LocalDiffer::None => Some("none"),
+            LocalDiffer::Metadata => Some("metadata"),
+        };
+        if let Some(differ) = differ {
+            attrs.insert("local.differ", differ.to_owned());
+            if self.differ_required {
+                caps.push(caps::SOURCE_LOCAL_DIFFER);
+            }
+        }
+        if let Some(exceptions) = &self.metadata_only {
+            attrs.insert("local.metadatatransfer", "true".to_owned());
+            if !exceptions.is_empty() {
+                attrs.insert("local.metadatatransferexclude", go_json::string_list(exceptions));
+            }
+            caps.push(caps::SOURCE_LOCAL_METADATA_TRANSFER);
+        }
+        Ok(super::body(format!("local://{}", self.name), attrs, None, caps))
+    }
+
+    fn validate(&self) -> Result<(), OpError> {
+        if self.name.is_empty() {
+            return Err(OpError::LocalWithoutName);
+        }
+        match &self.identity {
+            LocalIdentity::Session(id) if id.is_empty() || id.ends_with(':') => {
+                Err(OpError::LocalWithoutSession { name: self.name.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use buildkit_proto::pb;
-
+    use super::super::tests::attrs;
     use super::*;
-
-    fn attrs(op: &LocalSource) -> Vec<String> {
-        let pb::op::Op::Source(source) = op.body().op else { panic!("a source op") };
-        source
-            .attrs
-            .into_iter()
-            .map(|attr| format!("{}={}", attr.key(), attr.value()))
-            .collect()
-    }
 
     #[test]
     fn only_what_is_said_is_an_attribute() {
         let session = LocalSource::new("context", LocalIdentity::Session("id".to_owned()));
-        assert_eq!(attrs(&session), ["local.session=id"]);
+        assert_eq!(attrs(session.body().unwrap()), ["local.session=id"]);
         let unique = LocalSource::new("context", LocalIdentity::Unique(String::new()));
-        assert_eq!(attrs(&unique), ["local.unique="]);
+        assert_eq!(attrs(unique.body().unwrap()), ["local.unique="]);
         let all = LocalSource {
             shared_key_hint: "hint".to_owned(),
             include: vec!["<a>".to_owned()],
@@ -115,6 +159,39 @@ mod tests {
             "local.session=id",
             "local.sharedkeyhint=hint",
         ];
-        assert_eq!(attrs(&all), expected);
+        assert_eq!(attrs(all.body().unwrap()), expected);
+    }
+
+    #[test]
+    fn only_a_required_differ_needs_a_capability() {
+        let unique = LocalIdentity::Unique("u".to_owned());
+        let mut op = LocalSource { differ: LocalDiffer::None, ..LocalSource::new("context", unique) };
+        assert_eq!(attrs(op.body().unwrap()), ["local.differ=none", "local.unique=u"]);
+        assert!(!op.body().unwrap().caps.contains(&caps::SOURCE_LOCAL_DIFFER));
+        op.differ = LocalDiffer::Metadata;
+        op.differ_required = true;
+        assert_eq!(attrs(op.body().unwrap()), ["local.differ=metadata", "local.unique=u"]);
+        assert!(op.body().unwrap().caps.contains(&caps::SOURCE_LOCAL_DIFFER));
+    }
+
+    #[test]
+    fn metadata_alone_can_have_exceptions() {
+        let identity = LocalIdentity::Session("prefix:id".to_owned());
+        let mut op = LocalSource { metadata_only: Some(Vec::new()), ..LocalSource::new("context", identity) };
+        assert_eq!(attrs(op.body().unwrap()), ["local.metadatatransfer=true", "local.session=prefix:id"]);
+        op.metadata_only = Some(vec!["*.lock".to_owned()]);
+        let attrs = attrs(op.body().unwrap());
+        assert_eq!(attrs[1], r#"local.metadatatransferexclude=["*.lock"]"#);
+        assert!(op.body().unwrap().caps.contains(&caps::SOURCE_LOCAL_METADATA_TRANSFER));
+    }
+
+    #[test]
+    fn nobody_can_send_what_has_no_name_or_no_session() {
+        let local = |name: &str, id: &str| LocalSource::new(name, LocalIdentity::Session(id.to_owned()));
+        assert_eq!(local("", "id").body().err(), Some(OpError::LocalWithoutName));
+        for id in ["", "prefix:"] {
+            let error = OpError::LocalWithoutSession { name: "context".to_owned() };
+            assert_eq!(local("context", id).body().err(), Some(error));
+        }
     }
 }
