@@ -6,12 +6,12 @@ use buildkit_client::layout::{Layout, Name};
 use buildkit_client::session::content::ContentStores;
 use buildkit_client::{BuildGateway, BuildRequest, CacheExport, Exporter, SessionOptions};
 use buildkit_gateway::{CacheImport, GatewayError, GatewayResult, SolveOptions};
-use buildkit_llb::{Definition, ExecOp, Graph, ImageSource, Metadata, Platform};
+use buildkit_llb::{Definition, ExecOp, Graph, ImageSource, Metadata, OciLayoutSource, Platform};
 
-use super::{Shown, connect, one_file};
+use super::{Shown, connect, evaluate, one_file};
 
 #[tokio::test]
-async fn an_image_is_exported_into_a_layout() {
+async fn an_image_is_exported_into_a_layout_and_built_upon() {
     let client = connect().await;
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::create(folder.path().join("layout")).unwrap();
@@ -51,6 +51,24 @@ async fn an_image_is_exported_into_a_layout() {
     let again = client.solve(&definition, request, drop).await.unwrap();
     assert_eq!(again.image_digest(), answer.image_digest());
     assert_eq!(layout.digests().unwrap(), blobs);
+    session.close().await;
+
+    // A build starts from it: the daemon reads the layout through another session, which calls it by another name.
+    let stores = ContentStores::new().images("shelf", layout);
+    let session = client.session(SessionOptions::new().content(stores)).await.unwrap();
+    let name = format!("local/hello@{}", image.digest);
+    let mut source = OciLayoutSource::new(name, Platform::new("linux", "amd64"));
+    session.id().clone_into(&mut source.session);
+    "shelf".clone_into(&mut source.store);
+    let mut graph = Graph::new();
+    let source = graph.add(source, Metadata::default()).unwrap();
+    let definition = graph.definition(Some(source.root())).unwrap();
+    let drive = async |gateway: BuildGateway| {
+        let reference = evaluate(&gateway, &definition).await?;
+        assert_eq!(gateway.read_file(&reference, "/hello", None).await?, "hello from a layout");
+        Ok::<_, GatewayError>(GatewayResult::single(reference))
+    };
+    client.build(BuildRequest::new(&session), drop, drive).await.unwrap();
     session.close().await;
 }
 
