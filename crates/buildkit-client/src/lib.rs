@@ -30,6 +30,7 @@
 mod build;
 mod client;
 pub mod daemon;
+pub mod docker_config;
 mod endpoint;
 pub mod fsutil;
 mod id;
