@@ -1,3 +1,4 @@
 //! Differential tests: the same input through this house and through the Go reference.
 
+mod patterns;
 mod wire;

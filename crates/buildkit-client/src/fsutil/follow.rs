@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use super::gomatch;
 use super::path;
-use super::pattern::Matcher;
 use super::root::Root;
 
 /// Links that one path may lead through, as the kernel counts.
@@ -50,7 +50,7 @@ impl Follow<'_> {
         if links > MAX_LINKS || !self.seen.insert(path.to_vec()) {
             return Ok(());
         }
-        if path.starts_with(b"..") || path == b"." {
+        if path == b"." || path == b".." || path.starts_with(b"../") {
             self.needed.insert(path.to_vec());
             return Ok(());
         }
@@ -81,13 +81,9 @@ impl Follow<'_> {
         let (directory, name) = path::split(path);
         let mut links = Vec::new();
         if has_wildcard(name) {
-            // Within a component, a run of stars is one star.
-            let mut pattern = name.to_vec();
-            pattern.dedup_by(|a, b| *a == b'*' && *b == b'*');
-            if let Ok(matcher) = Matcher::new([pattern]) {
-                let names = self.root.names(directory)?;
-                links.extend(names.iter().filter(|n| matcher.matches(n)).map(|n| path::join(directory, n)));
-            }
+            let names = self.root.names(directory)?;
+            let meant = names.iter().filter(|n| gomatch::matches(name, n) == Ok(true));
+            links.extend(meant.map(|n| path::join(directory, n)));
         } else {
             links.push(path.to_vec());
         }

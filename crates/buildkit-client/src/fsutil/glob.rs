@@ -20,59 +20,7 @@ pub(super) enum Rule {
     Regex(String),
 }
 
-/// Checks the syntax as Go's `filepath.Match` does, which moby asks first.
-pub(super) fn check(pattern: &[u8]) -> Result<(), &'static str> {
-    let mut rest = pattern;
-    while let [first, tail @ ..] = rest {
-        rest = match first {
-            b'\\' => tail.get(1..).ok_or("nothing follows the last \\")?,
-            b'[' => check_class(tail)?,
-            _ => tail,
-        };
-    }
-    Ok(())
-}
-
-/// Checks what follows a `[`, and gives what follows its `]`.
-fn check_class(class: &[u8]) -> Result<&[u8], &'static str> {
-    let mut rest = class.strip_prefix(b"^").unwrap_or(class);
-    let mut ranges = 0;
-    loop {
-        if ranges > 0
-            && let Some(tail) = rest.strip_prefix(b"]")
-        {
-            return Ok(tail);
-        }
-        rest = check_class_char(rest)?;
-        if let Some(tail) = rest.strip_prefix(b"-") {
-            rest = check_class_char(tail)?;
-        }
-        ranges += 1;
-    }
-}
-
-fn check_class_char(rest: &[u8]) -> Result<&[u8], &'static str> {
-    const OPEN: &str = "a [ has no ]";
-    let rest = match rest {
-        [] => return Err(OPEN),
-        [b'-' | b']', ..] => return Err("in a class, - and ] stand after \\"),
-        [b'\\', tail @ ..] => tail,
-        _ => rest,
-    };
-    let first = rest.utf8_chunks().next().ok_or(OPEN)?;
-    let length = first
-        .valid()
-        .chars()
-        .next()
-        .ok_or("a class has a byte that is not UTF-8")?
-        .len_utf8();
-    match &rest[length..] {
-        [] => Err(OPEN),
-        tail => Ok(tail),
-    }
-}
-
-/// The rule for a pattern that passed [`check`].
+/// The rule for a pattern.
 pub(super) fn translate(pattern: &str) -> Result<Rule, &'static str> {
     match moby(pattern) {
         Rule::Regex(expression) => rewrite(&expression).map(Rule::Regex),
@@ -87,6 +35,8 @@ fn moby(pattern: &str) -> Rule {
     let mut rule = Rule::Exact;
     let regex = || Rule::Regex(String::new());
     let mut first = true;
+    // Go's scanner drops a byte order mark.
+    chars.next_if_eq(&'\u{feff}');
     while let Some(c) = chars.next() {
         match c {
             '*' if chars.next_if_eq(&'*').is_some() => {
@@ -148,6 +98,11 @@ fn rewrite(expression: &str) -> Result<String, &'static str> {
     while let Some(c) = chars.next() {
         match c {
             '[' => class(&mut chars, &mut out)?,
+            '\\' if chars.next_if_eq(&'Q').is_some() => {
+                if !quote(&mut chars, &mut out) {
+                    continue;
+                }
+            }
             '\\' => match escape(&mut chars)? {
                 Escape::Char(c) => literal(c, &mut out),
                 Escape::Set(set) => {
@@ -220,9 +175,59 @@ fn escape(chars: &mut Peekable<Chars<'_>>) -> Result<Escape, &'static str> {
         Some('z') => Escape::Position("\\z"),
         Some('b') => Escape::Position("(?-u:\\b)"),
         Some('B') => Escape::Position("(?-u:\\B)"),
+        Some('x') => Escape::Char(hexadecimal(chars)?),
+        Some(c @ '0'..='7') => Escape::Char(octal(c, chars)?),
+        Some('p' | 'P') => return Err("\\p, a class by Unicode tables, is not supported"),
         Some(c) if c.is_ascii() && !c.is_ascii_alphanumeric() => Escape::Char(c),
         _ => return Err("\\ stands before a character that needs none"),
     })
+}
+
+/// The character behind `\x`: two digits, or any number in braces.
+fn hexadecimal(chars: &mut Peekable<Chars<'_>>) -> Result<char, &'static str> {
+    const WRONG: &str = "\\x stands before two hexadecimal digits, or any in { }";
+    let digits: String = if chars.next_if_eq(&'{').is_some() {
+        let digits = chars.by_ref().take_while(|c| *c != '}').collect();
+        digits
+    } else {
+        let digits: String = chars.by_ref().take(2).collect();
+        if digits.chars().count() == 2 { digits } else { String::new() }
+    };
+    let number =
+        if digits.chars().all(|c| c.is_ascii_hexdigit()) { digits.trim_start_matches('0') } else { "" };
+    let number = if number.is_empty() && digits.starts_with('0') { "0" } else { number };
+    u32::from_str_radix(number, 16).ok().and_then(char::from_u32).ok_or(WRONG)
+}
+
+/// The character of up to three octal digits. A single one that is not 0 would be a back-reference.
+fn octal(first: char, chars: &mut Peekable<Chars<'_>>) -> Result<char, &'static str> {
+    let mut digits = String::from(first);
+    while digits.len() < 3 {
+        match chars.next_if(|c| ('0'..='7').contains(c)) {
+            Some(digit) => digits.push(digit),
+            None => break,
+        }
+    }
+    if digits.len() == 1 && first != '0' {
+        return Err("\\ before one digit would repeat a group, which is not supported");
+    }
+    u32::from_str_radix(&digits, 8)
+        .ok()
+        .and_then(char::from_u32)
+        .ok_or("not an octal number")
+}
+
+/// Everything up to `\E` or the end, as it is; whether that is anything.
+fn quote(chars: &mut Peekable<Chars<'_>>, out: &mut String) -> bool {
+    let mut any = false;
+    while let Some(c) = chars.next() {
+        if c == '\\' && chars.next_if_eq(&'E').is_some() {
+            break;
+        }
+        literal(c, out);
+        any = true;
+    }
+    any
 }
 
 /// Reads a class after its `[` as Go does and writes it with every character spelled out.

@@ -14,6 +14,7 @@
 pub mod disk;
 mod follow;
 mod glob;
+mod gomatch;
 pub mod ignore;
 pub mod packet;
 mod path;

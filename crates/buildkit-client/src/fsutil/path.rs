@@ -64,6 +64,20 @@ pub(crate) fn compare(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     a.iter().map(rank).cmp(b.iter().map(rank))
 }
 
+/// The path without Unicode's white space around it, as Go's `strings.TrimSpace` leaves it.
+pub(crate) fn trim(path: &[u8]) -> &[u8] {
+    let mut chunks = path.utf8_chunks();
+    let before = chunks.next().map_or(0, |chunk| match chunk.valid().trim_start() {
+        "" if chunk.invalid().is_empty() => path.len(),
+        text => chunk.valid().len() - text.len(),
+    });
+    let path = &path[before..];
+    let behind = path.utf8_chunks().last().map_or(0, |chunk| {
+        if chunk.invalid().is_empty() { chunk.valid().len() - chunk.valid().trim_end().len() } else { 0 }
+    });
+    &path[..path.len() - behind]
+}
+
 /// The path for a message: in quotes, control characters and foreign bytes made visible.
 pub(crate) fn quoted(path: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(path))
@@ -123,6 +137,21 @@ mod tests {
     #[test]
     fn messages_are_safe_to_print() {
         assert_eq!(quoted(b"a\nb\xff\x1b[2J"), "\"a\\nb\u{fffd}\\u{1b}[2J\"");
+    }
+
+    #[test]
+    fn white_space_is_cut_beside_foreign_bytes_too() {
+        for (path, expected) in [
+            (&b" a b\t\x0b"[..], &b"a b"[..]),
+            ("\u{2003}a\u{a0}\u{85}".as_bytes(), b"a"),
+            (" \u{a0}".as_bytes(), b""),
+            (b"", b""),
+            (b" \xff ", b"\xff"),
+            (b"\x0b a\xff", b"a\xff"),
+            (b"\xffa \xe2\x80\x83", b"\xffa"),
+        ] {
+            assert_eq!(trim(path), expected, "{}", quoted(path));
+        }
     }
 
     #[test]

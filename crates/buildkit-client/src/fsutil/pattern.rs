@@ -12,6 +12,7 @@
 use regex::Regex;
 
 use super::glob;
+use super::gomatch;
 use super::path;
 
 /// A pattern that cannot be used.
@@ -140,10 +141,7 @@ enum Rule {
 impl Pattern {
     /// `None` for a pattern without content.
     fn parse(pattern: &[u8]) -> Result<Option<Self>, PatternError> {
-        let trimmed = match std::str::from_utf8(pattern) {
-            Ok(text) => text.trim().as_bytes(),
-            Err(_) => pattern.trim_ascii(),
-        };
+        let trimmed = path::trim(pattern);
         if trimmed.is_empty() {
             return Ok(None);
         }
@@ -156,7 +154,8 @@ impl Pattern {
             }
         }
         let malformed = |reason| PatternError::Malformed { pattern: path::quoted(pattern), reason };
-        glob::check(&text).map_err(malformed)?;
+        // moby asks no more of a pattern than this, and leaves the rest to the expression.
+        gomatch::matches(&text, b".").map_err(malformed)?;
         let rule = match glob::translate(&path::go_text(&text)).map_err(malformed)? {
             glob::Rule::Exact => Rule::Exact,
             glob::Rule::Prefix => Rule::Prefix,
@@ -312,6 +311,12 @@ mod tests {
             ("[\\d]x", "7x", true),
             ("\\d", "7", true),
             ("\\d", "d", false),
+            ("\\x61b", "ab", true),
+            ("\\x{263a}*", "\u{263a}", true),
+            ("\\141*", "ab", true),
+            ("\\Qa|b*", "a|bx", false),
+            ("x|\\Qa|b\\E", "a|b", true),
+            ("\u{feff}a?", "ab", true),
             ("[.]", ".", true),
             ("[.]", "a", false),
             // Wildcards are rewritten inside classes too.
@@ -385,7 +390,11 @@ mod tests {
             "[Local-Only]/",
             "\\y",
             "[\\y]",
-            "\\p",
+            "\\pL",
+            "\\x6",
+            "\\x{}",
+            "\\x{d800}",
+            "\\1",
         ] {
             let Err(PatternError::Malformed { pattern: named, .. }) = Matcher::new([pattern]) else {
                 panic!("{pattern} was accepted");
