@@ -4,8 +4,10 @@ mod cancel;
 mod errors;
 mod exports;
 mod layouts;
+mod roundtrip;
 mod secrets;
 mod solve;
+mod sync;
 mod uploads;
 
 use std::sync::{Arc, Mutex};

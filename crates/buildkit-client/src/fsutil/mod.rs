@@ -12,6 +12,7 @@
 //! Facts from fsutil at 83cac42c1c52 (`send.go`, `receive.go`, `filter.go`, `validator.go`).
 
 pub mod disk;
+mod filter;
 mod follow;
 mod glob;
 mod gomatch;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::packet::{MAX_DATA, Packet};
 use super::path;
-use super::root::{Root, nanoseconds};
+use super::root::{self, Root, nanoseconds};
 use super::stat::Stat;
 use super::walk::{FilterError, WalkError};
 
@@ -198,6 +198,10 @@ pub fn read_announced(
     let mut file = root.file(&announced.path).map_err(|source| match source.kind() {
         io::ErrorKind::InvalidInput => changed(announced, "it is no longer a regular file".to_owned()),
         io::ErrorKind::NotFound => changed(announced, "it is gone".to_owned()),
+        io::ErrorKind::NotADirectory => {
+            changed(announced, "a directory above it is a link or a file now".to_owned())
+        }
+        _ if root::is_absent(&source) => changed(announced, "it is a link now".to_owned()),
         _ => read_error(source),
     })?;
     check(announced, &file.metadata().map_err(read_error)?)?;
@@ -358,6 +362,6 @@ mod tests {
             fs::remove_file(f).unwrap();
             symlink(secret.path(), f).unwrap();
         });
-        assert!(result.unwrap_err().starts_with("cannot read \"f\": "));
+        assert_eq!(result.unwrap_err(), "\"f\" changed while it was being sent: it is a link now");
     }
 }

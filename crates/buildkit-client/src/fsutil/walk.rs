@@ -11,53 +11,20 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::vec;
 
-use super::follow::follow;
+pub use super::filter::{Filter, FilterError, Selection};
+use super::filter::{Known, Verdict};
 use super::path;
-use super::pattern::{Matched, Matcher, PatternError};
 use super::root::{self, Found, Root};
 use super::stat::{Kind, Stat};
 
+/// The name that a receiver of metadata alone keeps for itself, at the root (fsutil `receive.go`).
+///
+/// It drops such an entry uncounted, so that from there on its requests would name the files before those
+/// that it means; and whether a receiver is one of those, it does not say.
+const RESERVED: &[u8] = b".fsutil-metadata";
+
 /// Directories kept open at once while walking; above that they are opened again on the way back.
 const MAX_OPEN: usize = 64;
-
-/// What a receiver asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// Patterns of which one must match; none means everything.
-    pub include: Vec<Vec<u8>>,
-    /// Patterns of which none may match.
-    pub exclude: Vec<Vec<u8>>,
-    /// Paths to include with every link on the way to them.
-    pub follow: Vec<Vec<u8>>,
-}
-
-/// A selection made ready for one tree.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    include: Option<Matcher>,
-    /// Each list excludes on its own: an exception in one does not weaken another.
-    exclude: Vec<Matcher>,
-}
-
-/// A selection that cannot be applied.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FilterError {
-    /// An include pattern, or a followed path, is malformed.
-    #[error("in include patterns: {0}")]
-    Include(#[source] PatternError),
-    /// An exclude pattern is malformed.
-    #[error("in exclude patterns: {0}")]
-    Exclude(#[source] PatternError),
-    /// Links could not be read.
-    #[error("cannot follow links in {root}: {source}")]
-    Follow {
-        /// The directory.
-        root: String,
-        /// Why.
-        source: io::Error,
-    },
-}
 
 /// A tree that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -91,83 +58,10 @@ pub enum Step {
 pub enum SkipReason {
     /// A socket has no bytes to send.
     Socket,
+    /// The daemon keeps its own notes under this name.
+    Reserved,
     /// The directory may not be read, and nothing says that something inside is wanted.
     Unreadable,
-}
-
-impl Filter {
-    /// Prepares a selection; `own` are exclude patterns of the tree's owner.
-    pub fn new(root: &Root, selection: &Selection, own: &[String]) -> Result<Self, FilterError> {
-        let mut include = selection.include.clone();
-        if !selection.follow.is_empty() {
-            let failed = |source| FilterError::Follow { root: root.path().display().to_string(), source };
-            include.extend(follow(root, &selection.follow).map_err(failed)?.unwrap_or_default());
-            // With followed paths, `.` means the whole tree (fsutil's `dedupePaths`).
-            if include.iter().any(|p| p == b".") {
-                include.clear();
-            }
-        }
-        let include = match include.as_slice() {
-            [] => None,
-            patterns => Some(Matcher::new(patterns).map_err(FilterError::Include)?),
-        };
-        let exclude = [Matcher::new(&selection.exclude), Matcher::new(own)];
-        let exclude = exclude
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(FilterError::Exclude)?;
-        Ok(Self { include, exclude: exclude.into_iter().filter(|m| !m.is_empty()).collect() })
-    }
-
-    fn judge(&self, path: &[u8], is_directory: bool, parent: &Known) -> (Verdict, Known) {
-        let mut known = Known::default();
-        let mut verdict = Verdict::Send;
-        if let Some(include) = &self.include {
-            let (matched, info) = ask(include, path, is_directory, &parent.include);
-            known.include = info;
-            if !matched {
-                verdict = if include.could_match_inside(path) { Verdict::Pass } else { Verdict::Skip };
-            }
-        }
-        for (index, exclude) in self.exclude.iter().enumerate() {
-            let none = Matched::default();
-            let (matched, info) =
-                ask(exclude, path, is_directory, parent.exclude.get(index).unwrap_or(&none));
-            known.exclude.push(info);
-            if matched {
-                verdict = if exclude.could_except_inside(path) {
-                    verdict.max(Verdict::Pass)
-                } else {
-                    Verdict::Skip
-                };
-            }
-        }
-        (verdict, known)
-    }
-}
-
-fn ask(matcher: &Matcher, path: &[u8], is_directory: bool, parent: &Matched) -> (bool, Matched) {
-    if is_directory {
-        matcher.matches_directory(path, parent)
-    } else {
-        (matcher.matches_below(path, parent), Matched::default())
-    }
-}
-
-/// What becomes of an entry, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
-    Send,
-    /// Not sent for itself; a directory is entered all the same.
-    Pass,
-    Skip,
-}
-
-/// How the patterns met a directory.
-#[derive(Clone, Debug, Default)]
-struct Known {
-    include: Matched,
-    exclude: Vec<Matched>,
 }
 
 /// A walk in progress. Blocks on the file system.
@@ -238,6 +132,10 @@ impl Walk {
                 }
                 Err(source) => return Err(self.error(&path, source)),
             };
+        }
+        if path == RESERVED {
+            self.ready.push_back(Step::Skipped { path, reason: SkipReason::Reserved });
+            return Ok(());
         }
         let Some(parent) = &frame.fd else { return Ok(()) };
         // What is gone between listing and looking was never there.
@@ -485,6 +383,16 @@ mod tests {
         let left = steps(dir.path(), &selection(&[], &["a"], &[]), &[]);
         let Step::Entry(b) = &left[1] else { panic!("{left:?}") };
         assert_eq!((b.path.as_slice(), b.size, b.link.as_slice()), (b"d/b".as_slice(), 1, b"".as_slice()));
+    }
+
+    #[test]
+    fn what_a_daemon_keeps_for_itself_is_left_out_at_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        put(dir.path(), &[".fsutil-metadata", "a/.fsutil-metadata"]);
+        let [first, ..] = &*steps(dir.path(), &Selection::default(), &[]) else { panic!("nothing") };
+        let reason = SkipReason::Reserved;
+        assert_eq!(*first, Step::Skipped { path: b".fsutil-metadata".to_vec(), reason });
+        assert_eq!(paths(dir.path(), &Selection::default(), &[]), ["a", "a/.fsutil-metadata"]);
     }
 
     #[test]
