@@ -1,11 +1,13 @@
 //! A definition: encoded ops in order, what is said about each, and where they were written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use buildkit_proto::{Message as _, entries, into_map, pb};
+use buildkit_proto::{Message as _, pb};
 use bytes::Bytes;
 
 use crate::digest::DigestError;
+use crate::loadable::{self, LoadProblem};
 use crate::source_map::{Location, Position, Range, SourceFile, SourceMap};
 use crate::{Digest, Metadata};
 
@@ -17,7 +19,7 @@ use crate::{Digest, Metadata};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
     pub(crate) ops: Vec<EncodedOp>,
-    pub(crate) metadata: BTreeMap<Digest, Metadata>,
+    pub(crate) metadata: BTreeMap<Digest, Arc<Metadata>>,
     pub(crate) source: SourceMap,
     /// What the terminal op names; `None` for scratch only.
     pub(crate) head: Option<(Digest, u32)>,
@@ -80,6 +82,16 @@ pub enum DecodeError {
         /// The number.
         index: i64,
     },
+    /// An op that a daemon does not take.
+    #[error("op {op} of the definition, {name:?}, {problem}")]
+    Unloadable {
+        /// Its position.
+        op: usize,
+        /// What it would do.
+        name: String,
+        /// What is wrong with it.
+        problem: LoadProblem,
+    },
     /// A last op that is no terminal one.
     #[error(
         "the last op of the definition is no terminal op: it has {inputs} inputs instead of one and nothing else"
@@ -141,7 +153,7 @@ impl Definition {
 
     /// What is said about each op, the terminal one included.
     #[must_use]
-    pub fn metadata(&self) -> &BTreeMap<Digest, Metadata> {
+    pub fn metadata(&self) -> &BTreeMap<Digest, Arc<Metadata>> {
         &self.metadata
     }
 
@@ -154,11 +166,7 @@ impl Definition {
     /// The capabilities that a daemon needs for any of the ops.
     #[must_use]
     pub fn caps(&self) -> BTreeSet<&str> {
-        self.metadata
-            .values()
-            .flat_map(|metadata| &metadata.caps)
-            .map(String::as_str)
-            .collect()
+        self.metadata.values().flat_map(|metadata| metadata.caps.iter()).collect()
     }
 
     /// The definition as a protobuf message, always the same bytes for an equal definition.
@@ -166,7 +174,20 @@ impl Definition {
     /// This is what `buildctl build` reads from its standard input.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        self.to_pb().encode_to_vec()
+        let mut bytes = Vec::new();
+        // A message is its fields one after the other, so one entry of a list is written at a time.
+        let mut write = |part: pb::Definition| bytes.extend(part.encode_to_vec());
+        if self.is_scratch() {
+            return bytes;
+        }
+        for op in &self.ops {
+            write(pb::Definition { def: vec![op.bytes.clone()], ..pb::Definition::default() });
+        }
+        for entry in self.metadata_entries() {
+            write(pb::Definition { metadata: vec![entry], ..pb::Definition::default() });
+        }
+        write(pb::Definition { source: Some(self.source.to_pb()), ..pb::Definition::default() });
+        bytes
     }
 
     /// Reads a definition, made by whomever. Ops are kept as they are, canonical or not.
@@ -180,23 +201,28 @@ impl Definition {
         if self.is_scratch() {
             return pb::Definition::default();
         }
-        let metadata = self
-            .metadata
-            .iter()
-            .map(|(digest, metadata)| (digest.to_string(), metadata.to_pb()));
         pb::Definition {
             def: self.ops.iter().map(|op| op.bytes.clone()).collect(),
-            metadata: entries(metadata),
+            metadata: self.metadata_entries().collect(),
             source: Some(self.source.to_pb()),
         }
+    }
+
+    /// Digests are in the order of their texts.
+    fn metadata_entries(&self) -> impl Iterator<Item = pb::definition::MetadataEntry> {
+        self.metadata.iter().map(|(digest, metadata)| pb::definition::MetadataEntry {
+            key: Some(digest.to_string()),
+            value: Some(metadata.to_pb()),
+        })
     }
 
     /// Reads a message of the wire, made by whomever. Ops are kept as they are, canonical or not.
     pub fn from_pb(definition: pb::Definition) -> Result<Self, DecodeError> {
         let ops: Vec<EncodedOp> = definition.def.into_iter().map(EncodedOp::new).collect();
         let mut metadata = BTreeMap::new();
-        for (key, value) in into_map(definition.metadata) {
-            metadata.insert(key.parse().map_err(DecodeError::Key)?, Metadata::from_pb(value));
+        for entry in definition.metadata {
+            let digest = entry.key.unwrap_or_default().parse().map_err(DecodeError::Key)?;
+            metadata.insert(digest, Arc::new(Metadata::from_pb(entry.value.unwrap_or_default())));
         }
         let source = SourceMap::from_pb(definition.source.unwrap_or_default())?;
         let head = head_of(&ops)?;
@@ -204,13 +230,33 @@ impl Definition {
     }
 }
 
-/// What the terminal op names. Checks on the way that all inputs are there.
+/// Where in a definition each op is, by digest.
+pub(crate) struct Positions(Vec<(Digest, usize)>);
+
+impl Positions {
+    pub(crate) fn new(ops: &[EncodedOp]) -> Self {
+        let mut positions: Vec<_> = ops.iter().map(|op| op.digest).zip(0..).collect();
+        positions.sort_unstable();
+        Self(positions)
+    }
+
+    pub(crate) fn get(&self, digest: &Digest) -> Option<usize> {
+        let found = self.0.binary_search_by_key(digest, |(digest, _)| *digest).ok()?;
+        Some(self.0[found].1)
+    }
+
+    /// An op that is there before.
+    fn repeated(&self) -> Option<(Digest, usize)> {
+        let pairs = self.0.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        pairs.map(|pair| pair[1]).min_by_key(|(_, position)| *position)
+    }
+}
+
+/// What the terminal op names. Checks on the way that all inputs are there, and that every op can be loaded.
 fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
-    let mut digests = BTreeSet::new();
-    for (position, op) in ops.iter().enumerate() {
-        if !digests.insert(op.digest) {
-            return Err(DecodeError::Repeated { op: position, digest: op.digest });
-        }
+    let positions = Positions::new(ops);
+    if let Some((digest, op)) = positions.repeated() {
+        return Err(DecodeError::Repeated { op, digest });
     }
     let mut head = None;
     for (position, op) in ops.iter().enumerate() {
@@ -222,7 +268,7 @@ fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
                 .digest
                 .parse()
                 .map_err(|source| DecodeError::Input { op: position, source })?;
-            if !digests.contains(&digest) {
+            if positions.get(&digest).is_none() {
                 return Err(DecodeError::MissingInput { op: position, digest });
             }
             let index = u32::try_from(input.index)
@@ -234,6 +280,9 @@ fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
                 return Err(DecodeError::Terminal { inputs: inputs.len() });
             };
             head = Some(input);
+        } else if let Err(problem) = loadable::check(&message) {
+            let name = loadable::name(&message);
+            return Err(DecodeError::Unloadable { op: position, name, problem });
         }
     }
     Ok(head)
@@ -243,7 +292,10 @@ impl SourceMap {
     fn to_pb(&self) -> pb::Source {
         let locations = self.locations.iter().map(|(digest, locations)| {
             let locations = locations.iter().map(Location::to_pb).collect();
-            (digest.to_string(), pb::Locations { locations })
+            pb::source::LocationsEntry {
+                key: Some(digest.to_string()),
+                value: Some(pb::Locations { locations }),
+            }
         });
         let infos = self.files.iter().map(|file| pb::SourceInfo {
             filename: file.filename.clone(),
@@ -251,7 +303,7 @@ impl SourceMap {
             definition: file.definition.as_ref().map(Definition::to_pb),
             language: file.language.clone(),
         });
-        pb::Source { locations: entries(locations), infos: infos.collect() }
+        pb::Source { locations: locations.collect(), infos: infos.collect() }
     }
 
     fn from_pb(source: pb::Source) -> Result<Self, DecodeError> {
@@ -265,10 +317,11 @@ impl SourceMap {
             });
         }
         let mut locations = BTreeMap::new();
-        for (key, value) in into_map(source.locations) {
-            let digest = key.parse().map_err(DecodeError::Key)?;
+        for entry in source.locations {
+            let digest = entry.key.unwrap_or_default().parse().map_err(DecodeError::Key)?;
             let read = |location| Location::from_pb(location, digest, files.len());
-            locations.insert(digest, value.locations.into_iter().map(read).collect::<Result<_, _>>()?);
+            let found = entry.value.unwrap_or_default().locations.into_iter().map(read);
+            locations.insert(digest, found.collect::<Result<_, _>>()?);
         }
         Ok(Self { files, locations })
     }
@@ -347,7 +400,7 @@ mod tests {
     fn comes_back_from_its_bytes() {
         for definition in [full(), Definition::default()] {
             assert_eq!(Definition::decode(&definition.encode()).as_ref(), Ok(&definition));
-            assert_eq!(definition.encode(), definition.clone().encode());
+            assert_eq!(definition.encode(), definition.to_pb().encode_to_vec());
         }
         assert!(Definition::default().encode().is_empty());
         assert_eq!(full().head().map(|(_, index)| index), Some(1));
@@ -376,6 +429,10 @@ mod tests {
             (
                 refused(|def| def.def[1] = def.def[0].clone()),
                 format!("op 1 of the definition, {first}, is there before"),
+            ),
+            (
+                refused(|def| def.def[1] = wire_op(vec![input(first, 0)])),
+                "op 1 of the definition, \"nothing\", is of no kind that there is".to_owned(),
             ),
             (
                 refused(|def| def.def[3] = wire_op(vec![input(missing, 0)])),
@@ -423,11 +480,9 @@ mod tests {
             check(&bytes[..end]);
         }
         for position in 0..bytes.len() {
-            for bit in 0..8 {
-                let mut damaged = bytes.clone();
-                damaged[position] ^= 1 << bit;
-                check(&damaged);
-            }
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 1 << (position % 8);
+            check(&damaged);
         }
     }
 }

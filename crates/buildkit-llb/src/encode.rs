@@ -11,20 +11,17 @@ use crate::op::Body;
 use crate::{Digest, Platform};
 
 /// The bytes of an op, whose inputs have these digests. Constraints are present even if they are empty.
-pub(crate) fn op(body: &Body, digests: &[Digest], worker_filter: &[String]) -> Bytes {
-    let inputs = body
-        .inputs
-        .iter()
-        .zip(digests)
-        .map(|(input, digest)| wire_input(*digest, input.index));
+pub(crate) fn op(body: Body, digests: &[Digest], worker_filter: &[String]) -> Bytes {
+    let inputs = body.inputs.iter().zip(digests);
     let envelope = pb::Op {
-        inputs: inputs.collect(),
+        inputs: inputs.map(|(input, digest)| wire_input(*digest, input.index)).collect(),
         op: None,
         platform: body.platform.as_ref().map(Platform::to_pb),
         constraints: Some(pb::WorkerConstraints { filter: worker_filter.to_vec() }),
     };
-    let what = pb::Op { op: Some(body.op.clone()), ..pb::Op::default() };
-    let mut bytes = envelope.encode_to_vec();
+    let what = pb::Op { op: Some(body.op), ..pb::Op::default() };
+    let mut bytes = Vec::with_capacity(envelope.encoded_len() + what.encoded_len());
+    bytes.extend(envelope.encode_to_vec());
     bytes.extend(what.encode_to_vec());
     bytes.into()
 }
@@ -64,7 +61,7 @@ mod tests {
             outputs: 1,
             caps: Vec::new(),
         };
-        let bytes = op(&body, &[Digest::of(b"0"), Digest::of(b"1")], &[]);
+        let bytes = op(body, &[Digest::of(b"0"), Digest::of(b"1")], &[]);
         assert_eq!(fields(&bytes), [1, 1, 10, 11, 6]);
 
         let message = pb::Op::decode(bytes).unwrap();

@@ -254,6 +254,12 @@ pub enum OpError {
         /// How many there are.
         inputs: usize,
     },
+    /// An op of another definition that is not there: it was changed since it was read.
+    #[error("op {digest} of an embedded definition is not there, or is no message")]
+    NotEmbedded {
+        /// Its digest, as the definition says it.
+        digest: String,
+    },
     /// More ops than a graph numbers.
     #[error("a graph has no place for more than {} ops", u32::MAX)]
     TooManyOps,

@@ -1,10 +1,12 @@
 //! The graph: ops with their inputs before them, each one there once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use crate::definition::EncodedOp;
 use crate::source_map::{FileId, Location, Range, SourceFile, SourceMap};
-use crate::{Definition, Digest, Metadata, Op, OpError, OpId, Output, caps, encode};
+use crate::{CapSet, Definition, Digest, Metadata, Op, OpError, OpId, Output, caps, encode};
 
 /// An arena of ops.
 ///
@@ -23,7 +25,8 @@ struct Vertex {
     /// In the order in which a definition lists them; with repetitions.
     inputs: Vec<OpId>,
     outputs: u32,
-    metadata: Metadata,
+    /// Shared with the definitions made of it.
+    metadata: Arc<Metadata>,
     locations: Vec<(FileId, Vec<Range>)>,
 }
 
@@ -40,32 +43,47 @@ impl Graph {
     /// id given back. Gives an error for an op that a daemon would refuse, and then changes nothing.
     pub fn add(&mut self, op: impl Into<Op>, mut metadata: Metadata) -> Result<OpId, OpError> {
         let op = op.into();
-        let body = op.body()?;
+        let mut body = op.body()?;
         let mut digests = Vec::with_capacity(body.inputs.len());
         for &input in &body.inputs {
             digests.push(self.output_digest(input)?);
         }
-        metadata.caps.extend(body.caps.iter().map(|&cap| cap.to_owned()));
+        metadata.caps.extend(body.caps.iter().copied());
         if op.is_exec() && metadata.linux_resources.is_some() {
-            metadata.caps.insert(caps::EXEC_META_LINUX_RESOURCES.to_owned());
+            metadata.caps.insert(caps::EXEC_META_LINUX_RESOURCES);
         }
-        let op = EncodedOp::new(encode::op(&body, &digests, &op.worker_filter));
-        if let Some(&id) = self.by_digest.get(&op.digest) {
-            self.vertex_mut(id)?.metadata.merge(metadata);
-            return Ok(id);
-        }
+        let outputs = body.outputs;
+        let inputs = match body.visits.take() {
+            Some(visits) => visits,
+            None => body.inputs.iter().map(|input| input.op).collect(),
+        };
+        let op = EncodedOp::new(encode::op(body, &digests, &op.worker_filter));
+        self.insert(op, inputs, outputs, metadata)
+    }
+
+    /// Adds an op that is encoded already, or finds it and merges its metadata.
+    pub(crate) fn insert(
+        &mut self,
+        op: EncodedOp,
+        inputs: Vec<OpId>,
+        outputs: u32,
+        metadata: Metadata,
+    ) -> Result<OpId, OpError> {
         let id = OpId(u32::try_from(self.vertices.len()).map_err(|_| OpError::TooManyOps)?);
-        self.by_digest.insert(op.digest, id);
-        self.vertices.push(Vertex {
-            op,
-            inputs: body
-                .visits
-                .unwrap_or_else(|| body.inputs.iter().map(|input| input.op).collect()),
-            outputs: body.outputs,
-            metadata,
-            locations: Vec::new(),
-        });
-        Ok(id)
+        match self.by_digest.entry(op.digest) {
+            Entry::Occupied(known) => {
+                let id = *known.get();
+                Arc::make_mut(&mut self.vertex_mut(id)?.metadata).merge(metadata);
+                Ok(id)
+            }
+            Entry::Vacant(place) => {
+                place.insert(id);
+                let metadata = Arc::new(metadata);
+                self.vertices
+                    .push(Vertex { op, inputs, outputs, metadata, locations: Vec::new() });
+                Ok(id)
+            }
+        }
     }
 
     /// Adds a file in which ops are written; an equal one that is there already is used instead.
@@ -97,7 +115,7 @@ impl Graph {
 
     /// What is said about an op, its capabilities included.
     pub fn metadata(&self, op: OpId) -> Result<&Metadata, OpError> {
-        self.vertex(op).map(|vertex| &vertex.metadata)
+        self.vertex(op).map(|vertex| vertex.metadata.as_ref())
     }
 
     /// How many different ops there are.
@@ -123,10 +141,9 @@ impl Graph {
         let target_digest = self.output_digest(target)?;
         let mut definition = Definition::default();
         let mut files: BTreeMap<FileId, usize> = BTreeMap::new();
-        let mut terminal = Metadata {
-            caps: BTreeSet::from([caps::CONSTRAINTS.to_owned(), caps::PLATFORM.to_owned()]),
-            ..Metadata::default()
-        };
+        let mut metadata_by_digest = Vec::new();
+        let mut terminal =
+            Metadata { caps: CapSet::from_iter([caps::CONSTRAINTS, caps::PLATFORM]), ..Metadata::default() };
         for id in self.post_order(target.op) {
             let vertex = self.vertex(id)?;
             let metadata = &vertex.metadata;
@@ -135,19 +152,25 @@ impl Graph {
                 (!metadata.description.is_empty(), caps::META_DESCRIPTION),
                 (metadata.export_cache.is_some(), caps::META_EXPORT_CACHE),
             ] {
-                if used && !terminal.caps.contains(cap) {
-                    terminal.caps.insert(cap.to_owned());
+                if used {
+                    terminal.caps.insert(cap);
                 }
             }
             self.add_locations(vertex, &mut definition.source, &mut files);
-            definition.metadata.insert(vertex.op.digest, metadata.clone());
+            metadata_by_digest.push((vertex.op.digest, metadata.clone()));
             definition.ops.push(vertex.op.clone());
         }
         definition.head = Some((target_digest, target.index));
         let op = EncodedOp::new(encode::terminal(target_digest, target.index));
-        definition.metadata.insert(op.digest, terminal);
+        metadata_by_digest.push((op.digest, Arc::new(terminal)));
+        definition.metadata = metadata_by_digest.into_iter().collect();
         definition.ops.push(op);
         Ok(definition)
+    }
+
+    /// The op of this digest.
+    pub(crate) fn find(&self, digest: Digest) -> Option<OpId> {
+        self.by_digest.get(&digest).copied()
     }
 
     /// The op and all that it depends on: inputs first, in the order in which each op lists them.
@@ -326,7 +349,7 @@ mod tests {
         assert_eq!(definition.head(), Some((expected[3], 0)));
         assert!(!definition.metadata().contains_key(&graph.digest(aside).unwrap()));
         let terminal = &definition.metadata()[&definition.terminal().unwrap().digest];
-        assert_eq!(Vec::from_iter(&terminal.caps), ["constraints", "platform"]);
+        assert_eq!(Vec::from_iter(terminal.caps.iter()), ["constraints", "platform"]);
         assert_eq!(graph.definition(None), Ok(Definition::default()));
     }
 
@@ -338,7 +361,7 @@ mod tests {
             let top = plain(&mut graph, exec(Some(base.root()), "x"));
             let definition = graph.definition(Some(top.root())).unwrap();
             let terminal = &definition.metadata()[&definition.terminal().unwrap().digest];
-            assert_eq!(Vec::from_iter(&terminal.caps), ["constraints", cap, "platform"]);
+            assert_eq!(Vec::from_iter(terminal.caps.iter()), ["constraints", cap, "platform"]);
         };
         check(Metadata::named("x"), "meta.description");
         check(Metadata { ignore_cache: true, ..Metadata::default() }, "meta.ignorecache");

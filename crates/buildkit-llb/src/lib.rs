@@ -29,11 +29,14 @@
 //! ```
 
 // The graph and what comes of it.
+mod cap_set;
 mod definition;
 mod digest;
+mod embed;
 mod encode;
 mod error;
 mod graph;
+mod loadable;
 mod metadata;
 mod op;
 mod print;
@@ -57,6 +60,7 @@ mod platform;
 mod reference;
 
 pub use build::BuildOp;
+pub use cap_set::CapSet;
 pub use definition::{DecodeError, Definition, EncodedOp};
 pub use diff::DiffOp;
 pub use digest::{Digest, DigestError};
@@ -67,6 +71,7 @@ pub use file::{
     SymlinkAction, UserId,
 };
 pub use graph::Graph;
+pub use loadable::LoadProblem;
 pub use merge::MergeOp;
 pub use metadata::{LinuxResources, Metadata, ProgressGroup};
 pub use mount::{CacheSharing, ContentCache, Mount, MountKind, SecretEnv, SecretMount, SshMount};

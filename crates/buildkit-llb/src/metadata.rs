@@ -2,9 +2,11 @@
 //!
 //! None of it is part of the op's digest. Fields as in BuildKit v0.34 solver/pb/ops.proto `OpMetadata`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use buildkit_proto::pb;
+
+use crate::CapSet;
 
 /// The description under which the daemon looks for a vertex's name.
 const CUSTOM_NAME: &str = "llb.customname";
@@ -19,7 +21,7 @@ pub struct Metadata {
     /// Whether the op's result is written to exported caches; `None` leaves it to the daemon.
     pub export_cache: Option<bool>,
     /// What the daemon must be able to do. [`Graph::add`](crate::Graph::add) adds what the op itself needs.
-    pub caps: BTreeSet<String>,
+    pub caps: CapSet,
     /// The group in which progress displays show the op.
     pub progress_group: Option<ProgressGroup>,
     /// Limits of an exec's control group.
@@ -96,7 +98,7 @@ impl Metadata {
         let caps = self
             .caps
             .iter()
-            .map(|cap| pb::op_metadata::CapsEntry { key: Some(cap.clone()), value: Some(true) });
+            .map(|cap| pb::op_metadata::CapsEntry { key: Some(cap.to_owned()), value: Some(true) });
         pb::OpMetadata {
             ignore_cache: self.ignore_cache,
             description: description.collect(),
@@ -170,7 +172,7 @@ mod tests {
             ignore_cache: true,
             description: BTreeMap::from([("b".to_owned(), String::new()), ("a".to_owned(), "x".to_owned())]),
             export_cache: Some(false),
-            caps: BTreeSet::from(["two".to_owned(), "one".to_owned()]),
+            caps: CapSet::from_iter(["two", "one"]),
             progress_group: Some(ProgressGroup { id: "i".to_owned(), name: "n".to_owned(), weak: true }),
             linux_resources: Some(LinuxResources {
                 memory: 1,
@@ -200,7 +202,7 @@ mod tests {
             ignore_cache: false,
             description: BTreeMap::from([("a".to_owned(), "y".to_owned()), ("c".to_owned(), "z".to_owned())]),
             export_cache: Some(true),
-            caps: BTreeSet::from(["three".to_owned()]),
+            caps: CapSet::from_iter(["three"]),
             progress_group: Some(ProgressGroup::default()),
             linux_resources: Some(LinuxResources::default()),
         });

@@ -7,11 +7,11 @@
 mod exec;
 mod file;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use buildkit_proto::{Message as _, pb};
 
+use crate::definition::Positions;
 use crate::source_map::{Range, SourceMap};
 use crate::{Definition, Digest, Metadata, Platform};
 
@@ -20,11 +20,7 @@ impl fmt::Display for Definition {
         if self.is_scratch() {
             return writeln!(f, "scratch");
         }
-        let positions: BTreeMap<String, usize> = self
-            .digests()
-            .enumerate()
-            .map(|(position, digest)| (digest.to_string(), position))
-            .collect();
+        let positions = Positions::new(&self.ops);
         for (position, op) in self.ops.iter().enumerate() {
             // Every op was made here or decoded once before.
             let message = pb::Op::decode(op.bytes.clone()).map_err(|_| fmt::Error)?;
@@ -158,10 +154,9 @@ fn range_text(range: &Range) -> String {
     if start == end { start } else { format!("{start}-{end}") }
 }
 
-fn input_name(input: &pb::Input, positions: &BTreeMap<String, usize>) -> String {
-    let op = positions
-        .get(&input.digest)
-        .map_or_else(|| input.digest.clone(), usize::to_string);
+fn input_name(input: &pb::Input, positions: &Positions) -> String {
+    let op = input.digest.parse().ok().and_then(|digest| positions.get(&digest));
+    let op = op.map_or_else(|| input.digest.clone(), |position| position.to_string());
     match input.index {
         0 => format!("#{op}"),
         index => format!("#{op}.{index}"),
@@ -183,7 +178,7 @@ fn rest(text: &str) -> String {
 }
 
 /// The text itself where it stands out as one word, else quoted.
-fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || (c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '\\'));
     if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("{text:?}") }
 }

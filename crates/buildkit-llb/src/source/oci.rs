@@ -111,7 +111,7 @@ mod tests {
             serde_json::from_str(include_str!("../../tests/goldens.json")).unwrap();
         let cases = golden.as_array().unwrap();
         let case = cases.iter().find(|case| case["name"] == "oci").expect("the golden");
-        let digest = Digest::of(&encode::op(&op.encode(), &[], &[]));
+        let digest = Digest::of(&encode::op(op.encode(), &[], &[]));
         assert_eq!(case["ops"][0]["digest"], digest.to_string());
         assert_eq!(case["ops"][0]["caps"][0], op.encode().caps[0]);
     }

@@ -252,7 +252,7 @@ fn vertices(graph: &buildkit_llb::Graph, target: &LoweredTarget) -> Result<Vec<V
     for output in target.gates.iter().map(|(_, output)| *output).chain([target.output]) {
         let definition = graph.definition(output)?;
         for digest in definition.digests() {
-            let name = definition.metadata().get(&digest).and_then(buildkit_llb::Metadata::custom_name);
+            let name = definition.metadata().get(&digest).and_then(|metadata| metadata.custom_name());
             let vertex = Vertex { digest: digest.to_string(), name: name.unwrap_or_default().to_owned() };
             if !vertices.contains(&vertex) {
                 vertices.push(vertex);
