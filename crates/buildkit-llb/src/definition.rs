@@ -281,7 +281,7 @@ fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
             };
             head = Some(input);
         } else if let Err(problem) = loadable::check(&message) {
-            let name = loadable::name(&message);
+            let name = message.op.as_ref().map_or_else(|| "nothing".to_owned(), loadable::name);
             return Err(DecodeError::Unloadable { op: position, name, problem });
         }
     }

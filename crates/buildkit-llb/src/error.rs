@@ -184,47 +184,159 @@ pub enum OpError {
         program: String,
     },
     /// A mount in memory that has content.
-    #[error("the tmpfs mount at {dest:?} has an input: it starts empty")]
+    #[error("the exec of {program:?} has a tmpfs mount at {dest:?} with an input: it starts empty")]
     TmpfsWithInput {
+        /// What would run.
+        program: String,
         /// Where it is mounted.
         dest: String,
     },
     /// A cache mount without a name.
-    #[error("the cache mount at {dest:?} has no id")]
+    #[error("the exec of {program:?} has a cache mount at {dest:?} without id")]
     CacheWithoutId {
+        /// What would run.
+        program: String,
         /// Where it is mounted.
         dest: String,
     },
     /// A resource limit that no kernel knows.
-    #[error("ulimit {name:?} does not exist: there are {}", crate::exec::ULIMITS.join(", "))]
+    #[error(
+        "the exec of {program:?} has the ulimit {name:?}, which does not exist: there are {}",
+        crate::exec::ULIMITS.join(", ")
+    )]
     UnknownUlimit {
+        /// What would run.
+        program: String,
         /// Its name.
         name: String,
+    },
+    /// A mount without place.
+    #[error("the exec of {program:?} has a mount without destination")]
+    MountWithoutDest {
+        /// What would run.
+        program: String,
+    },
+    /// A limit below zero.
+    #[error("the exec of {program:?} has a tmpfs mount at {dest:?} of {size} bytes: 0 is for no limit")]
+    TmpfsSize {
+        /// What would run.
+        program: String,
+        /// Where it is mounted.
+        dest: String,
+        /// The limit.
+        size: i64,
+    },
+    /// A secret that no session has.
+    #[error("the exec of {program:?} has a secret at {place:?} without id")]
+    SecretWithoutId {
+        /// What would run.
+        program: String,
+        /// The file or the variable.
+        place: String,
+    },
+    /// Something that is no variable.
+    #[error("the exec of {program:?} has {entry:?} in its environment, which is not NAME=value")]
+    Environment {
+        /// What would run.
+        program: String,
+        /// The entry; of a secret, the variable alone.
+        entry: String,
+    },
+    /// A device without name.
+    #[error("the exec of {program:?} has the device {device:?}, which is not vendor/class=name")]
+    Device {
+        /// What would run.
+        program: String,
+        /// The device.
+        device: String,
+    },
+    /// A zero byte, which ends a text for an operating system.
+    #[error("the exec of {program:?} has a zero byte in {place}")]
+    ExecZeroByte {
+        /// What would run.
+        program: String,
+        /// Where it is.
+        place: &'static str,
+    },
+    /// A capability that daemons declare and do not know, so that they refuse every build with it.
+    #[error("{op:?} needs the capability {cap:?}, which no daemon grants")]
+    UnknownCap {
+        /// The op.
+        op: String,
+        /// The capability.
+        cap: String,
+    },
+    /// An op that uses what is not there.
+    #[error("{op:?} has an input that is not there: {problem}")]
+    Input {
+        /// The op.
+        op: String,
+        /// What is wrong with the input.
+        problem: Box<OpError>,
     },
     /// A file op that does nothing.
     #[error("a file op has no actions")]
     FileWithoutActions,
     /// An action that uses the result of a later one, or its own.
-    #[error("action {action} of a file op uses action {input}: only earlier ones are there")]
+    #[error("action {action} of a file op, at {path:?}, uses action {input}: only earlier ones are there")]
     ActionOrder {
+        /// Its path.
+        path: String,
         /// Its position.
         action: usize,
         /// What it uses.
         input: usize,
     },
     /// An action that the last one does not depend on.
-    #[error("action {action} of a file op is not used: only the last action and what it depends on is done")]
+    #[error(
+        "action {action} of a file op, at {path:?}, is not used: only the last action and what it depends on is done"
+    )]
     UnusedAction {
+        /// Its path.
+        path: String,
         /// Its position.
         action: usize,
     },
     /// An owner by name where there is no `/etc/passwd`.
-    #[error("action {action} of a file op names the owner {name:?}, but starts from scratch: use a number")]
+    #[error(
+        "action {action} of a file op, at {path:?}, names the owner {name:?}, but starts from scratch: use a number"
+    )]
     OwnerOnScratch {
+        /// Its path.
+        path: String,
         /// Its position.
         action: usize,
         /// The name.
         name: String,
+    },
+    /// An owner without name.
+    #[error("action {action} of a file op, at {path:?}, names an owner with an empty name")]
+    OwnerWithoutName {
+        /// Its path.
+        path: String,
+        /// Its position.
+        action: usize,
+    },
+    /// An action that would replace the root directory.
+    #[error("action {action} of a file op, at {path:?}, would make the root directory something else")]
+    ActionOnRoot {
+        /// Its path.
+        path: String,
+        /// Its position.
+        action: usize,
+    },
+    /// Something that chmod would not take.
+    #[error(
+        "action {action} of a file op, at {path:?}, has the mode {mode:?}: octal digits, or a change such as u+x,go-w, \
+         are expected"
+    )]
+    Mode {
+        /// Its path.
+        path: String,
+        /// Its position.
+        action: usize,
+        /// The mode.
+        mode: String,
     },
     /// Fewer than two filesystems.
     #[error("a merge op needs at least 2 inputs, and has {inputs}")]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use buildkit_proto::pb;
 
-use crate::op::Body;
+use crate::op::{Body, Inputs};
 use crate::{Mount, OpError, Output, Platform, SecretEnv, SecretMount, SshMount, caps};
 
 /// The resource limits that Linux knows.
@@ -186,7 +186,7 @@ impl ExecOp {
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
         self.validate()?;
-        let mut inputs = Vec::new();
+        let mut inputs = Inputs::default();
         let mut outputs = 0;
         let mut mounts = Vec::new();
         for mount in self.sorted_mounts() {
@@ -218,7 +218,7 @@ impl ExecOp {
                 .collect(),
         };
         Ok(Body {
-            inputs,
+            inputs: inputs.into_list(),
             visits: None,
             platform: Some(self.platform.clone()),
             op: pb::op::Op::Exec(op),
@@ -237,10 +237,40 @@ impl ExecOp {
         if !self.mounts.iter().any(|mount| mount.dest == "/") {
             return Err(OpError::ExecWithoutRoot { program: program.clone() });
         }
+        let own = || program.clone();
         if let Some(ulimit) = self.ulimits.iter().find(|ulimit| !ULIMITS.contains(&ulimit.name.as_str())) {
-            return Err(OpError::UnknownUlimit { name: ulimit.name.clone() });
+            return Err(OpError::UnknownUlimit { program: own(), name: ulimit.name.clone() });
         }
-        self.mounts.iter().try_for_each(Mount::validate)
+        if let Some(device) = self.devices.iter().find(|device| !is_device(&device.name)) {
+            return Err(OpError::Device { program: own(), device: device.name.clone() });
+        }
+        if let Some(entry) = self.env.iter().find(|entry| matches!(entry.find('='), None | Some(0))) {
+            return Err(OpError::Environment { program: own(), entry: entry.clone() });
+        }
+        let mut variables = self.secret_env.iter().map(|secret| &secret.name);
+        if let Some(name) = variables.find(|name| name.is_empty() || name.contains('=')) {
+            return Err(OpError::Environment { program: own(), entry: name.clone() });
+        }
+        let files = self.secrets.iter().map(|secret| (&secret.id, &secret.dest));
+        let mut secrets = files.chain(self.secret_env.iter().map(|secret| (&secret.id, &secret.name)));
+        if let Some((_, place)) = secrets.find(|(id, _)| id.is_empty()) {
+            return Err(OpError::SecretWithoutId { program: own(), place: place.clone() });
+        }
+        let has_zero = |texts: &[String]| texts.iter().any(|text| text.contains('\0'));
+        for (place, found) in [
+            ("its arguments", has_zero(&self.args)),
+            ("its environment", has_zero(&self.env)),
+            ("its working directory", self.cwd.contains('\0')),
+        ] {
+            if found {
+                return Err(OpError::ExecZeroByte { program: own(), place });
+            }
+        }
+        let secrets = self.secrets.iter().map(|secret| &secret.dest);
+        if secrets.chain(self.ssh.iter().map(|ssh| &ssh.dest)).any(String::is_empty) {
+            return Err(OpError::MountWithoutDest { program: own() });
+        }
+        self.mounts.iter().try_for_each(|mount| mount.validate(program))
     }
 
     /// Of two mounts with one destination the later one stays behind, and above, the earlier one.
@@ -306,6 +336,12 @@ impl ExecOp {
     }
 }
 
+/// `vendor/class=name`, or without a name for all of a class.
+fn is_device(name: &str) -> bool {
+    name.split_once('/')
+        .is_some_and(|(vendor, rest)| !vendor.is_empty() && !rest.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,18 +372,42 @@ mod tests {
         assert_eq!(refused(|op| op.args.clear()), OpError::ExecWithoutArgs);
         assert_eq!(refused(|op| op.cwd.clear()), OpError::ExecWithoutCwd { program: program() });
         assert_eq!(refused(|op| op.mounts.clear()), OpError::ExecWithoutRoot { program: program() });
-        let files = Ulimit { name: "files".to_owned(), soft: 1, hard: 1 };
-        let error = refused(|op| op.ulimits.push(files));
-        assert!(
-            error
-                .to_string()
-                .starts_with("ulimit \"files\" does not exist: there are core, cpu, "),
-            "{error}"
-        );
-        let error = refused(|op| op.mounts.push(Mount::tmpfs("/t", 0).with_input(Some(BASE))));
-        assert_eq!(error, OpError::TmpfsWithInput { dest: "/t".to_owned() });
-        let error = refused(|op| op.mounts.push(Mount::cache("/c", "", CacheSharing::Shared)));
-        assert_eq!(error, OpError::CacheWithoutId { dest: "/c".to_owned() });
+        for (error, expected) in [
+            (
+                refused(|op| op.ulimits.push(Ulimit { name: "files".to_owned(), soft: 1, hard: 1 })),
+                "has the ulimit \"files\", which does not exist: there are core, cpu, ",
+            ),
+            (
+                refused(|op| op.mounts.push(Mount::tmpfs("/t", 0).with_input(Some(BASE)))),
+                "has a tmpfs mount at \"/t\" with an input: it starts empty",
+            ),
+            (
+                refused(|op| op.mounts.push(Mount::tmpfs("/t", -1))),
+                "at \"/t\" of -1 bytes: 0 is for no limit",
+            ),
+            (
+                refused(|op| op.mounts.push(Mount::cache("/c", "", CacheSharing::Shared))),
+                "has a cache mount at \"/c\" without id",
+            ),
+            (refused(|op| op.mounts.push(Mount::bind("", None))), "has a mount without destination"),
+            (refused(|op| op.ssh.push(SshMount::new("", ""))), "has a mount without destination"),
+            (refused(|op| op.secrets.push(SecretMount::new("", "/s"))), "has a secret at \"/s\" without id"),
+            (refused(|op| op.secret_env.push(SecretEnv::new("", "S"))), "has a secret at \"S\" without id"),
+            (refused(|op| op.secret_env.push(SecretEnv::new("s", ""))), "has \"\" in its environment"),
+            (
+                refused(|op| op.env.push("A".to_owned())),
+                "has \"A\" in its environment, which is not NAME=value",
+            ),
+            (refused(|op| op.env.push("=A".to_owned())), "has \"=A\" in its environment"),
+            (refused(|op| op.args.push("a\0".to_owned())), "has a zero byte in its arguments"),
+            (
+                refused(|op| op.devices.push(Device { name: "gpu".to_owned(), optional: true })),
+                "has the device \"gpu\", which is not vendor/class=name",
+            ),
+        ] {
+            let error = error.to_string();
+            assert!(error.starts_with("the exec of \"make\" ") && error.contains(expected), "{error}");
+        }
     }
 
     #[test]

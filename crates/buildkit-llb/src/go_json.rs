@@ -1,4 +1,4 @@
-//! Lists of strings as JSON, byte for byte as Go writes them.
+//! Strings and lists of them as JSON, byte for byte as Go writes them.
 //!
 //! Local sources carry their patterns in this form, so it decides digests. Go escapes `<`, `>` and `&` for
 //! the sake of HTML, and the two Unicode line separators, which other encoders leave alone.
@@ -16,6 +16,14 @@ pub fn string_list<S: AsRef<str>>(items: &[S]) -> String {
         push_string(&mut json, item.as_ref());
     }
     json.push(']');
+    json
+}
+
+/// The text as a JSON string.
+#[must_use]
+pub fn string(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    push_string(&mut json, text);
     json
 }
 

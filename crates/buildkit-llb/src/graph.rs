@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::definition::EncodedOp;
 use crate::source_map::{FileId, Location, Range, SourceFile, SourceMap};
-use crate::{CapSet, Definition, Digest, Metadata, Op, OpError, OpId, Output, caps, encode};
+use crate::{CapSet, Definition, Digest, Metadata, Op, OpError, OpId, Output, caps, encode, loadable};
 
 /// An arena of ops.
 ///
@@ -45,8 +45,14 @@ impl Graph {
         let op = op.into();
         let mut body = op.body()?;
         let mut digests = Vec::with_capacity(body.inputs.len());
+        let name = || loadable::name(&body.op);
         for &input in &body.inputs {
-            digests.push(self.output_digest(input)?);
+            let digest = self.output_digest(input);
+            digests
+                .push(digest.map_err(|problem| OpError::Input { op: name(), problem: Box::new(problem) })?);
+        }
+        if let Some(cap) = caps::REFUSED.into_iter().find(|cap| metadata.caps.contains(cap)) {
+            return Err(OpError::UnknownCap { op: name(), cap: cap.to_owned() });
         }
         metadata.caps.extend(body.caps.iter().copied());
         if op.is_exec() && metadata.linux_resources.is_some() {
@@ -305,7 +311,8 @@ mod tests {
         let base = plain(&mut graph, image("a"));
         let stranger = OpId(7);
         let unknown = OpError::UnknownOp { op: 7, ops: 1 };
-        assert_eq!(graph.add(exec(Some(stranger.root()), "x"), Metadata::default()), Err(unknown.clone()));
+        let error = OpError::Input { op: "exec x".to_owned(), problem: Box::new(unknown.clone()) };
+        assert_eq!(graph.add(exec(Some(stranger.root()), "x"), Metadata::default()), Err(error));
         assert_eq!(graph.digest(stranger), Err(unknown.clone()));
         assert_eq!(graph.metadata(stranger), Err(unknown.clone()));
         assert_eq!(graph.definition(Some(stranger.root())), Err(unknown.clone()));
@@ -314,6 +321,16 @@ mod tests {
         let unknown = OpError::UnknownFile { file: 1, files: 1 };
         assert_eq!(graph.locate(base, FileId(1), Vec::new()), Err(unknown));
         assert_eq!(graph.len(), 1);
+    }
+
+    #[test]
+    fn capabilities_that_fail_every_build_are_refused() {
+        let mut graph = Graph::new();
+        for cap in caps::REFUSED {
+            let metadata = Metadata { caps: CapSet::from_iter([cap]), ..Metadata::default() };
+            let error = graph.add(exec(None, "x"), metadata).unwrap_err().to_string();
+            assert_eq!(error, format!("\"exec x\" needs the capability {cap:?}, which no daemon grants"));
+        }
     }
 
     #[test]
@@ -395,21 +412,25 @@ mod tests {
         assert_eq!(at(top), &[location(1, 1, 1), location(0, 2, 3)]);
     }
 
-    /// Builds, orders, encodes, decodes and drops a graph of a depth that would overflow any recursion.
+    /// Builds, orders, encodes, decodes, prints, embeds and drops a graph of a depth that would overflow any recursion.
     #[test]
     fn depth_needs_no_stack() {
         let deep = || {
             let mut graph = Graph::new();
             let mut top = plain(&mut graph, image("a")).root();
-            for step in 0..200_000 {
+            for step in 0..20_000 {
                 top = plain(&mut graph, exec(Some(top), &step.to_string())).root();
             }
-            let actions = (0..20_000).map(|step| CopyAction::new(top, "/a", format!("/{step}")));
+            let actions = (0..5_000).map(|step| CopyAction::new(top, "/a", format!("/{step}")));
             let top = plain(&mut graph, FileOp::chain(Some(top), actions)).root();
             let definition = graph.definition(Some(top)).unwrap();
             drop(graph);
-            assert_eq!(definition.digests().len(), 200_002);
-            assert_eq!(Definition::decode(&definition.encode()), Ok(definition));
+            assert_eq!(definition.digests().len(), 20_002);
+            assert_eq!(Definition::decode(&definition.encode()).as_ref(), Ok(&definition));
+            assert_eq!(definition.to_string().lines().filter(|line| line.starts_with('#')).count(), 20_002);
+            let mut graph = Graph::new();
+            let embedded = graph.embed(&definition).unwrap();
+            assert_eq!(graph.definition(embedded), Ok(definition));
         };
         std::thread::Builder::new()
             .stack_size(256 * 1024)

@@ -140,29 +140,26 @@ pub(crate) fn check(op: &pb::Op) -> Result<(), LoadProblem> {
 }
 
 /// What people call an op that has no name of its own: its source, its program or its first path.
-pub(crate) fn name(op: &pb::Op) -> String {
-    match &op.op {
-        Some(pb::op::Op::Source(source)) => source.identifier.clone(),
-        Some(pb::op::Op::Exec(exec)) => {
+pub(crate) fn name(op: &pb::op::Op) -> String {
+    match op {
+        pb::op::Op::Source(source) => source.identifier.clone(),
+        pb::op::Op::Exec(exec) => {
             let args: Vec<String> =
                 exec.meta.iter().flat_map(|meta| &meta.args).map(|arg| word(arg)).collect();
             format!("exec {}", args.join(" "))
         }
-        Some(pb::op::Op::File(file)) => {
-            match file.actions.first().and_then(|action| action.action.as_ref()) {
-                Some(pb::file_action::Action::Copy(copy)) => format!("copy {} {}", copy.src, copy.dest),
-                Some(pb::file_action::Action::Mkdir(mkdir)) => format!("mkdir {}", mkdir.path),
-                Some(pb::file_action::Action::Mkfile(mkfile)) => format!("mkfile {}", mkfile.path),
-                Some(pb::file_action::Action::Rm(rm)) => format!("rm {}", rm.path),
-                Some(pb::file_action::Action::Symlink(symlink)) => format!("symlink {}", symlink.newpath),
-                None => "file".to_owned(),
-            }
-        }
-        Some(pb::op::Op::Merge(_)) => "merge".to_owned(),
-        Some(pb::op::Op::Diff(_)) => "diff".to_owned(),
-        Some(pb::op::Op::Build(_)) => "build".to_owned(),
-        Some(pb::op::Op::Passthrough(passthrough)) => format!("passthrough {}", passthrough.id),
-        None => "nothing".to_owned(),
+        pb::op::Op::File(file) => match file.actions.first().and_then(|action| action.action.as_ref()) {
+            Some(pb::file_action::Action::Copy(copy)) => format!("copy {} {}", copy.src, copy.dest),
+            Some(pb::file_action::Action::Mkdir(mkdir)) => format!("mkdir {}", mkdir.path),
+            Some(pb::file_action::Action::Mkfile(mkfile)) => format!("mkfile {}", mkfile.path),
+            Some(pb::file_action::Action::Rm(rm)) => format!("rm {}", rm.path),
+            Some(pb::file_action::Action::Symlink(symlink)) => format!("symlink {}", symlink.newpath),
+            None => "file".to_owned(),
+        },
+        pb::op::Op::Merge(_) => "merge".to_owned(),
+        pb::op::Op::Diff(_) => "diff".to_owned(),
+        pb::op::Op::Build(_) => "build".to_owned(),
+        pb::op::Op::Passthrough(passthrough) => format!("passthrough {}", passthrough.id),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use buildkit_proto::pb;
 
-use crate::op::{index_of, wire_index};
+use crate::op::{Inputs, wire_index};
 use crate::{OpError, Output, caps};
 
 /// A filesystem mounted into an exec's root, or that root itself, at `/`.
@@ -171,20 +171,27 @@ impl Mount {
         self.kind == MountKind::Bind && !self.readonly && !self.no_output
     }
 
-    pub(crate) fn validate(&self) -> Result<(), OpError> {
+    pub(crate) fn validate(&self, program: &str) -> Result<(), OpError> {
+        let (program, dest) = (|| program.to_owned(), || self.dest.clone());
+        if self.dest.is_empty() {
+            return Err(OpError::MountWithoutDest { program: program() });
+        }
         match &self.kind {
             MountKind::Cache { id, .. } if id.is_empty() => {
-                Err(OpError::CacheWithoutId { dest: self.dest.clone() })
+                Err(OpError::CacheWithoutId { program: program(), dest: dest() })
             }
             MountKind::Tmpfs { .. } if self.input.is_some() => {
-                Err(OpError::TmpfsWithInput { dest: self.dest.clone() })
+                Err(OpError::TmpfsWithInput { program: program(), dest: dest() })
+            }
+            MountKind::Tmpfs { size } if *size < 0 => {
+                Err(OpError::TmpfsSize { program: program(), dest: dest(), size: *size })
             }
             _ => Ok(()),
         }
     }
 
     /// The mount on the wire; the caller says which output it is, if it is one.
-    pub(crate) fn to_pb(&self, inputs: &mut Vec<Output>, output: Option<usize>) -> pb::Mount {
+    pub(crate) fn to_pb(&self, inputs: &mut Inputs, output: Option<usize>) -> pb::Mount {
         let (mount_type, cache_opt, tmpfs_opt) = match &self.kind {
             MountKind::Bind => (pb::MountType::Bind, None, None),
             MountKind::Cache { id, sharing } => {
@@ -203,7 +210,7 @@ impl Mount {
             ContentCache::Off => pb::MountContentCache::Off,
         };
         pb::Mount {
-            input: wire_index(self.input.map(|input| index_of(inputs, input))),
+            input: wire_index(self.input.map(|input| inputs.index_of(input))),
             selector: self.selector.clone(),
             dest: self.dest.clone(),
             output: wire_index(output),

@@ -1,5 +1,7 @@
 //! One operation, whatever its kind, and the edges between operations.
 
+use std::collections::BTreeMap;
+
 use buildkit_proto::pb;
 
 use crate::{
@@ -141,15 +143,65 @@ pub(crate) struct Body {
     pub(crate) caps: Vec<&'static str>,
 }
 
-/// Finds an input among those that an op has so far, or adds it.
-pub(crate) fn index_of(inputs: &mut Vec<Output>, input: Output) -> usize {
-    inputs.iter().position(|&known| known == input).unwrap_or_else(|| {
-        inputs.push(input);
-        inputs.len() - 1
-    })
+/// The inputs of an op, each there once, in the order in which they are met.
+#[derive(Default)]
+pub(crate) struct Inputs {
+    list: Vec<Output>,
+    /// Where each is, once there are more than are looked through.
+    positions: BTreeMap<Output, usize>,
+}
+
+impl Inputs {
+    /// Most ops have one input or two, some generated ones have thousands.
+    const LOOKED_THROUGH: usize = 16;
+
+    pub(crate) fn position(&self, input: Output) -> Option<usize> {
+        if self.list.len() <= Self::LOOKED_THROUGH {
+            return self.list.iter().position(|&known| known == input);
+        }
+        self.positions.get(&input).copied()
+    }
+
+    /// Finds an input, or adds it.
+    pub(crate) fn index_of(&mut self, input: Output) -> usize {
+        self.position(input).unwrap_or_else(|| {
+            self.list.push(input);
+            let (count, start) = (self.list.len(), self.positions.len());
+            if count > Self::LOOKED_THROUGH {
+                self.positions.extend(self.list[start..].iter().copied().zip(start..));
+            }
+            count - 1
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Output> {
+        self.list
+    }
 }
 
 /// The index on the wire; -1 for scratch.
 pub(crate) fn wire_index(index: Option<usize>) -> i64 {
     index.map_or(-1, |index| i64::try_from(index).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_there_once_however_many_there_are() {
+        let mut inputs = Inputs::default();
+        for round in 0..2 {
+            for op in 0..100 {
+                let index = inputs.index_of(OpId(op).root());
+                assert_eq!(index, op as usize, "round {round}");
+            }
+        }
+        assert_eq!(inputs.position(OpId(100).root()), None);
+        assert_eq!(inputs.into_list().len(), 100);
+    }
 }

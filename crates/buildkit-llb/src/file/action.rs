@@ -4,6 +4,7 @@ use buildkit_proto::pb;
 use bytes::Bytes;
 
 use super::{FileInput, Owner};
+use crate::{OpError, path};
 
 /// One change. Paths are absolute and clean already: see [`path`](crate::path).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +197,34 @@ impl Action {
         }
     }
 
+    /// The path that it changes.
+    pub(super) fn path(&self) -> &str {
+        match self {
+            Self::Copy(copy) => &copy.dest,
+            Self::Mkdir(mkdir) => &mkdir.path,
+            Self::Mkfile(mkfile) => &mkfile.path,
+            Self::Symlink(symlink) => &symlink.path,
+            Self::Rm(rm) => &rm.path,
+        }
+    }
+
+    /// Checks what needs no knowledge of other actions; `action` is the position that errors say.
+    pub(super) fn validate(&self, action: usize) -> Result<(), OpError> {
+        let own = || self.path().to_owned();
+        if self.owner().and_then(Owner::name) == Some("") {
+            return Err(OpError::OwnerWithoutName { path: own(), action });
+        }
+        match self {
+            Self::Mkfile(_) | Self::Symlink(_) if path::join(&["/", self.path()]) == "/" => {
+                Err(OpError::ActionOnRoot { path: own(), action })
+            }
+            Self::Copy(CopyAction { mode: Some(CopyMode::Symbolic(mode)), .. }) if !is_mode(mode) => {
+                Err(OpError::Mode { path: own(), action, mode: mode.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The action on the wire; names of owners are looked up in the input of this index.
     pub(super) fn to_pb(&self, base: i64) -> pb::file_action::Action {
         let owner = |owner: &Option<Owner>| owner.as_ref().map(|owner| owner.to_pb(base));
@@ -277,9 +306,55 @@ fn permissions(mode: u16) -> i32 {
     i32::from(mode & 0o777)
 }
 
+/// What BuildKit's chmod takes: up to 7777 in octal digits, or clauses of who, `+`, `-` or `=`, and permissions.
+fn is_mode(text: &str) -> bool {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return u16::from_str_radix(text, 8).is_ok_and(|bits| bits <= 0o7777) && !text.contains('+');
+    }
+    text.split(',').all(|clause| {
+        let changes = clause.trim_start_matches(['u', 'g', 'o', 'a']);
+        let is_permission = |c: char| matches!(c, 'r' | 'w' | 'x' | 'X' | 's' | 't' | 'u' | 'g' | 'o');
+        changes.starts_with(['+', '-', '='])
+            && changes.split(['+', '-', '=']).all(|set| set.chars().all(is_permission))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn modes_are_those_of_chmod() {
+        for mode in ["u+x", "u+x,go-w", "=", "a=rX", "+t", "go=u-w", "0755", "7777", "ugo+rwxs"] {
+            assert!(is_mode(mode), "{mode:?}");
+        }
+        for mode in ["", "u", "x", "u+x,", "u+z", "8", "10000", "rwx", "u +x", "-1"] {
+            assert!(!is_mode(mode), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_daemon_refuses_is_refused() {
+        let check = |action: Action, expected: &str| {
+            let error = action.validate(3).unwrap_err().to_string();
+            assert_eq!(error, format!("action 3 of a file op, at {expected}"));
+        };
+        check(
+            MkfileAction::new("/.", 0o644, "").into(),
+            "\"/.\", would make the root directory something else",
+        );
+        check(SymlinkAction::new("a", "").into(), "\"\", would make the root directory something else");
+        let owner = Some(Owner { user: Some(crate::UserId::Name(String::new())), group: None });
+        check(
+            MkdirAction { owner, ..MkdirAction::new("/d", 0o755) }.into(),
+            "\"/d\", names an owner with an empty name",
+        );
+        let mode = Some(CopyMode::Symbolic("x".to_owned()));
+        check(
+            CopyAction { mode, ..CopyAction::new(FileInput::Scratch, "/a", "/b") }.into(),
+            "\"/b\", has the mode \"x\": octal digits, or a change such as u+x,go-w, are expected",
+        );
+    }
 
     #[test]
     fn permissions_are_nine_bits_except_of_copies() {

@@ -10,7 +10,7 @@ use buildkit_proto::pb;
 pub use action::{Action, CopyAction, CopyMode, MkdirAction, MkfileAction, RmAction, SymlinkAction};
 pub use owner::{Owner, UserId};
 
-use crate::op::{Body, OpId, index_of, wire_index};
+use crate::op::{Body, Inputs, OpId, wire_index};
 use crate::{OpError, Output, caps};
 
 /// Actions, each on what an input or an earlier action gives. The last one's result is the op's only output.
@@ -62,7 +62,10 @@ impl FileOp {
         let bases = self.bases()?;
         let walk = Walk::new(&self.actions, &bases);
         if let Some(action) = (0..self.actions.len()).find(|&action| walk.position[action].is_none()) {
-            return Err(OpError::UnusedAction { action });
+            return Err(OpError::UnusedAction {
+                path: self.actions[action].action.path().to_owned(),
+                action,
+            });
         }
         let mut actions = Vec::new();
         for (position, &action) in walk.order.iter().enumerate() {
@@ -71,7 +74,7 @@ impl FileOp {
         }
         Ok(Body {
             visits: Some(self.visits(&bases)),
-            inputs: walk.inputs,
+            inputs: walk.inputs.into_list(),
             platform: None,
             op: pb::op::Op::File(pb::FileOp { actions }),
             outputs: 1,
@@ -86,11 +89,13 @@ impl FileOp {
         }
         let mut bases = Vec::new();
         for (index, action) in self.actions.iter().enumerate() {
+            action.action.validate(index)?;
             for input in [Some(action.input), action.action.source()] {
                 if let Some(FileInput::Action(earlier)) = input
                     && earlier >= index
                 {
-                    return Err(OpError::ActionOrder { action: index, input: earlier });
+                    let path = action.action.path().to_owned();
+                    return Err(OpError::ActionOrder { path, action: index, input: earlier });
                 }
             }
             bases.push(match action.input {
@@ -148,7 +153,7 @@ struct Walk {
     order: Vec<usize>,
     /// Where in that order each action is.
     position: Vec<Option<usize>>,
-    inputs: Vec<Output>,
+    inputs: Inputs,
 }
 
 impl Walk {
@@ -158,7 +163,8 @@ impl Walk {
             Register(usize),
             Write(usize),
         }
-        let mut walk = Self { order: Vec::new(), position: vec![None; actions.len()], inputs: Vec::new() };
+        let mut walk =
+            Self { order: Vec::new(), position: vec![None; actions.len()], inputs: Inputs::default() };
         let mut pending = vec![Visit::Enter(actions.len() - 1)];
         while let Some(visit) = pending.pop() {
             match visit {
@@ -171,12 +177,12 @@ impl Walk {
                 }
                 Visit::Register(index) => {
                     if let Some(base) = bases[index] {
-                        index_of(&mut walk.inputs, base);
+                        walk.inputs.index_of(base);
                     }
                     pending.push(Visit::Write(index));
                     match actions[index].action.source() {
                         Some(FileInput::Output(output)) => {
-                            index_of(&mut walk.inputs, output);
+                            walk.inputs.index_of(output);
                         }
                         Some(FileInput::Action(earlier)) => pending.push(Visit::Enter(earlier)),
                         Some(FileInput::Scratch) | None => {}
@@ -195,7 +201,7 @@ impl Walk {
     fn index(&self, input: FileInput) -> i64 {
         wire_index(match input {
             FileInput::Scratch => None,
-            FileInput::Output(output) => self.inputs.iter().position(|&known| known == output),
+            FileInput::Output(output) => self.inputs.position(output),
             FileInput::Action(action) => self.position[action].map(|position| self.inputs.len() + position),
         })
     }
@@ -212,7 +218,8 @@ impl FileAction {
         if base.is_none()
             && let Some(name) = self.action.owner().and_then(Owner::name)
         {
-            return Err(OpError::OwnerOnScratch { action: index, name: name.to_owned() });
+            let path = self.action.path().to_owned();
+            return Err(OpError::OwnerOnScratch { path, action: index, name: name.to_owned() });
         }
         Ok(pb::FileAction {
             input: walk.index(self.input),
@@ -240,11 +247,11 @@ mod tests {
 
         let mut op = FileOp::default();
         op.push(FileInput::Action(0), RmAction::new("/a"));
-        assert_eq!(refused(&op), OpError::ActionOrder { action: 0, input: 0 });
+        assert_eq!(refused(&op), OpError::ActionOrder { path: "/a".to_owned(), action: 0, input: 0 });
 
         let mut op = FileOp::default();
         op.push(BASE, CopyAction::new(FileInput::Action(3), "/a", "/b"));
-        assert_eq!(refused(&op), OpError::ActionOrder { action: 0, input: 3 });
+        assert_eq!(refused(&op), OpError::ActionOrder { path: "/b".to_owned(), action: 0, input: 3 });
     }
 
     #[test]
@@ -252,14 +259,14 @@ mod tests {
         let mut op = FileOp::default();
         op.push(BASE, RmAction::new("/a"));
         op.push(BASE, RmAction::new("/b"));
-        assert_eq!(refused(&op), OpError::UnusedAction { action: 0 });
+        assert_eq!(refused(&op), OpError::UnusedAction { path: "/a".to_owned(), action: 0 });
     }
 
     #[test]
     fn names_of_owners_need_a_base() {
         let owner = Some(Owner::parse("1:staff"));
         let copy = CopyAction { owner, ..CopyAction::new(OTHER, "/a", "/b") };
-        let error = OpError::OwnerOnScratch { action: 1, name: "staff".to_owned() };
+        let error = OpError::OwnerOnScratch { path: "/b".to_owned(), action: 1, name: "staff".to_owned() };
         let chain = |base| FileOp::chain(base, [Action::from(RmAction::new("/a")), copy.clone().into()]);
         assert_eq!(refused(&chain(None)), error);
         assert!(chain(Some(BASE)).body().is_ok());

@@ -6,6 +6,8 @@
 
 mod exec;
 mod file;
+mod json;
+mod mermaid;
 
 use std::fmt;
 
@@ -13,30 +15,23 @@ use buildkit_proto::{Message as _, pb};
 
 use crate::definition::Positions;
 use crate::source_map::{Range, SourceMap};
-use crate::{Definition, Digest, Metadata, Platform};
+use crate::{Definition, Digest, Metadata, Platform, loadable};
 
 impl fmt::Display for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_scratch() {
             return writeln!(f, "scratch");
         }
-        let positions = Positions::new(&self.ops);
+        let reader = Reader::new(self);
         for (position, op) in self.ops.iter().enumerate() {
             // Every op was made here or decoded once before.
             let message = pb::Op::decode(op.bytes.clone()).map_err(|_| fmt::Error)?;
-            let inputs: Vec<String> =
-                message.inputs.iter().map(|input| input_name(input, &positions)).collect();
+            let inputs = reader.inputs(&message);
             if position + 1 == self.ops.len() {
                 writeln!(f, "result {}", inputs.join(", "))?;
                 continue;
             }
-            let mut text = print_op(&message, &inputs);
-            if let Some(platform) = message.platform {
-                text.title.push_str(&format!(" ({})", Platform::from_pb(platform)));
-            }
-            for filter in message.constraints.iter().flat_map(|constraints| &constraints.filter) {
-                text.line(format!("worker {}", word(filter)));
-            }
+            let mut text = titled(&message, &inputs);
             if let Some(metadata) = self.metadata.get(&op.digest) {
                 print_metadata(metadata, &mut text);
             }
@@ -48,6 +43,53 @@ impl fmt::Display for Definition {
         }
         Ok(())
     }
+}
+
+/// What is needed to print any op of a definition.
+struct Reader {
+    positions: Positions,
+}
+
+impl Reader {
+    fn new(definition: &Definition) -> Self {
+        Self { positions: Positions::new(&definition.ops) }
+    }
+
+    /// The inputs of an op as the text calls them.
+    fn inputs(&self, message: &pb::Op) -> Vec<String> {
+        message.inputs.iter().map(|input| input_name(input, &self.positions)).collect()
+    }
+}
+
+/// One word for what an op is.
+fn kind(message: &pb::Op) -> &'static str {
+    match &message.op {
+        Some(pb::op::Op::Source(_)) => "source",
+        Some(pb::op::Op::Exec(_)) => "exec",
+        Some(pb::op::Op::File(_)) => "file",
+        Some(pb::op::Op::Merge(_)) => "merge",
+        Some(pb::op::Op::Diff(_)) => "diff",
+        Some(pb::op::Op::Build(_)) => "build",
+        Some(pb::op::Op::Passthrough(_)) => "passthrough",
+        None => "nothing",
+    }
+}
+
+/// What people call an op that has no name of its own.
+fn name(message: &pb::Op) -> String {
+    message.op.as_ref().map_or_else(|| "nothing".to_owned(), loadable::name)
+}
+
+/// An op without what is said about it.
+fn titled(message: &pb::Op, inputs: &[String]) -> Text {
+    let mut text = print_op(message, inputs);
+    if let Some(platform) = &message.platform {
+        text.title.push_str(&format!(" ({})", Platform::from_pb(platform.clone())));
+    }
+    for filter in message.constraints.iter().flat_map(|constraints| &constraints.filter) {
+        text.line(format!("worker {}", word(filter)));
+    }
+    text
 }
 
 /// What is printed of one op.

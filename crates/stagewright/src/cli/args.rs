@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use stagewright_plan::{Parameter, Parameters};
 
 use crate::builder::Output;
@@ -20,7 +20,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Build images and run tests on a BuildKit daemon
     Build(BuildArgs),
-    /// Write the definition (LLB) of one target to the standard output, for `buildctl build`
+    /// Write the definition (LLB) of one target to the standard output, for `buildctl build` or for people
     Print(PrintArgs),
     /// Write the plan as JSON
     Plan(PlanArgs),
@@ -57,6 +57,23 @@ pub(super) struct BuildArgs {
 pub(super) struct PrintArgs {
     #[command(flatten)]
     pub(super) what: What,
+    /// What is written; all but `binary` is text
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+}
+
+/// How a definition is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// What `buildctl build` reads
+    #[default]
+    Binary,
+    /// A paragraph per op
+    Text,
+    /// An object per op, one a line, for tools such as jq
+    Json,
+    /// A Mermaid flowchart
+    Mermaid,
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +119,10 @@ pub(super) fn parse(parameters: &Parameters) -> Result<Cli, clap::Error> {
         .fold(Cli::command(), |command, name| {
             command.mut_subcommand(name, |subcommand| subcommand.after_help(list.clone()))
         });
+    // A definition is of one target.
+    let command = command.mut_subcommand("print", |print| {
+        print.mut_arg("targets", |target| target.help("The target; may be left out if there is one product"))
+    });
     Cli::from_arg_matches(&command.try_get_matches()?)
 }
 

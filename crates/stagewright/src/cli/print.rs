@@ -1,14 +1,14 @@
-//! `print`: the definition of one target, for `buildctl build`.
+//! `print`: the definition of one target, for `buildctl build` or for people.
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use super::args::PrintArgs;
+use super::args::{Format, PrintArgs};
 use super::error::CliError;
 use super::{Program, runtime, write_out};
 
 pub(super) fn run(program: &Program<'_>, args: &PrintArgs) -> Result<ExitCode, CliError> {
-    if io::stdout().is_terminal() {
+    if args.format == Format::Binary && io::stdout().is_terminal() {
         return Err(CliError::Terminal);
     }
     let options = args.what.options()?;
@@ -16,6 +16,12 @@ pub(super) fn run(program: &Program<'_>, args: &PrintArgs) -> Result<ExitCode, C
         let (builder, plan) = program.meet(&args.what).await?;
         Ok::<_, CliError>(builder.definition(&plan, &options).await?)
     })?;
-    write_out(&definition.encode())?;
+    let bytes = match args.format {
+        Format::Binary => definition.encode(),
+        Format::Text => definition.to_string().into_bytes(),
+        Format::Json => definition.to_json().into_bytes(),
+        Format::Mermaid => definition.to_mermaid().into_bytes(),
+    };
+    write_out(&bytes)?;
     Ok(ExitCode::SUCCESS)
 }
