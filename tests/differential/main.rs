@@ -1,4 +1,5 @@
 //! Differential tests: the same input through this house and through the Go reference.
 
+mod llb;
 mod patterns;
 mod wire;

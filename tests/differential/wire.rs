@@ -353,7 +353,7 @@ fn proto_files(dir: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// What a `go` command writes to stdout, run in the pinned module.
-fn go(args: &[&str]) -> Vec<u8> {
+pub(crate) fn go(args: &[&str]) -> Vec<u8> {
     let output = Command::new("go")
         .args(args)
         .current_dir(root().join("tools"))

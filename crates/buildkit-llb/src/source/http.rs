@@ -61,7 +61,7 @@ impl HttpSource {
             caps.push(caps::SOURCE_HTTP_CHECKSUM);
         }
         self.file.add_attrs(&mut attrs);
-        if self.file.mode != 0 {
+        if self.file.mode & 0o777 != 0 {
             caps.push(caps::SOURCE_HTTP_PERM);
         }
         if self.file.uid != 0 || self.file.gid != 0 {
@@ -130,6 +130,8 @@ mod tests {
         let mut op = HttpSource::new(URL);
         assert_eq!(op.body().unwrap().caps, [caps::SOURCE_HTTP]);
         assert!(attrs(op.body().unwrap()).is_empty());
+        op.file.mode = 0o4000;
+        assert_eq!(op.body().unwrap().caps, [caps::SOURCE_HTTP], "none of the nine bits");
         op.file = FetchedFile { name: "f".to_owned(), mode: 0o600, uid: 0, gid: 7 };
         op.auth_header = "TOKEN".to_owned();
         op.signature = Some(PgpSignature { public_key: "k".to_owned(), signature: "s".to_owned() });
