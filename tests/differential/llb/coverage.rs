@@ -30,8 +30,8 @@ impl Coverage {
     }
 
     pub(crate) fn add(&mut self, description: &Value) {
-        let schema = self.schema.clone();
-        self.visit("Build", &schema, description);
+        let Self { schema, uses } = self;
+        Visit { types: &schema["$defs"], uses }.visit("Build", schema, description);
     }
 
     /// What is used less often than that.
@@ -39,12 +39,19 @@ impl Coverage {
         let rare = self.uses.iter().filter(|(_, uses)| **uses < least);
         rare.map(|(option, uses)| format!("{option} ({uses})")).collect()
     }
+}
 
-    fn visit(&mut self, name: &str, schema: &Value, value: &Value) {
+/// Goes through a value with its schema.
+struct Visit<'a> {
+    types: &'a Value,
+    uses: &'a mut BTreeMap<String, usize>,
+}
+
+impl<'a> Visit<'a> {
+    fn visit(&mut self, name: &str, schema: &'a Value, value: &Value) {
         if let Some(reference) = schema["$ref"].as_str() {
             let name = reference.rsplit('/').next().unwrap_or(reference);
-            let schema = self.schema["$defs"][name].clone();
-            return self.visit(name, &schema, value);
+            return self.visit(name, &self.types[name], value);
         }
         for alternative in alternatives(schema) {
             self.visit(name, alternative, value);

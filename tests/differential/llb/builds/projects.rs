@@ -71,7 +71,7 @@ fn go_cross_build(d: &mut Draft) -> Option<Ref> {
         network: Some(Network::None),
         mounts: vec![
             Mount { readonly: true, ..bind("/src", Some(&context)) },
-            cache("/root/.cache/go-build", "go-build", Sharing::Locked),
+            cache("/var/cache/go-build", "go-build", Sharing::Locked),
             Mount { tmpfs: Some(Tmpfs { size: 1 << 30 }), ..bind("/tmp", None) },
             bind("/out", None),
         ],

@@ -91,8 +91,8 @@ impl Generator {
             return self.pick(&special).to_string();
         }
         // Many groups are zero, so that runs of them are written short.
-        let groups = std::array::from_fn(|_| if self.one_in(2) { 0 } else { self.next() as u16 });
-        Ipv6Addr::from(<[u16; 8]>::from(groups)).to_string()
+        let groups: [u16; 8] = std::array::from_fn(|_| if self.one_in(2) { 0 } else { self.next() as u16 });
+        Ipv6Addr::from(groups).to_string()
     }
 
     /// Up to 14. The Go client does not say in which order more than twelve come of which two have one destination,
