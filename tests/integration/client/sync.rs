@@ -127,6 +127,28 @@ async fn only_what_changed_is_sent_again() {
 }
 
 #[tokio::test]
+async fn second_names_leave_nothing_behind() {
+    let context = directory(&[("a", "one"), ("x", "x")]);
+    let path = |name: &str| context.path().join(name);
+    fs::hard_link(path("a"), path("b")).unwrap();
+    let key = unique();
+    let again = async || {
+        let upload = upload(context.path(), &key, |_| {}, |_| {}).await;
+        (upload.sent().files, upload.names().into_iter().collect::<Vec<_>>().join(" "))
+    };
+    let is = |files: u64, names: &str| (files, names.to_owned());
+    assert_eq!(again().await, is(2, "a b x"));
+    assert_eq!(again().await, is(0, "a b x"));
+    write(&path("b"), "two!");
+    assert_eq!(again().await, is(1, "a b x"));
+    fs::remove_file(path("a")).unwrap();
+    assert_eq!(again().await, is(1, "b x"));
+    fs::hard_link(path("b"), path("0")).unwrap();
+    assert_eq!(again().await, is(1, "0 b x"));
+    assert_eq!(again().await, is(0, "0 b x"));
+}
+
+#[tokio::test]
 async fn all_ways_to_choose_work_together() {
     let context = directory(&[
         ("src/main.c", ""),
@@ -207,7 +229,7 @@ async fn changed(change: impl Fn(&Path) + Send + Sync + 'static) -> String {
         SyncEvent::Ended { error, .. } => error.clone(),
         _ => None,
     });
-    let error = upload.result.err().expect("the build succeeded");
+    let error = upload.result.expect_err("the build succeeded");
     let told = told.unwrap_or_else(|| panic!("the transfer succeeded, and the build said: {error}"));
     assert!(error.contains(&told.escape_debug().to_string()), "{told}\n{error}");
     told
@@ -280,7 +302,7 @@ async fn a_file_that_shrinks_while_it_is_read_fails_the_build() {
         }
     };
     let upload = upload(context.path(), &unique(), |_| {}, shrink).await;
-    let error = upload.result.err().expect("the build succeeded");
+    let error = upload.result.expect_err("the build succeeded");
     assert!(error.contains("\\\"large\\\" changed while it was being sent: it "), "{error}");
 }
 
@@ -289,6 +311,6 @@ async fn a_file_that_cannot_be_read_fails_the_build() {
     // A file of the kernel that may only be written to, by root too.
     let ask = |local: &mut LocalSource| local.include = vec!["compact_memory".to_owned()];
     let upload = upload(Path::new("/proc/sys/vm"), &unique(), ask, |_| {}).await;
-    let error = upload.result.err().expect("the build succeeded");
+    let error = upload.result.expect_err("the build succeeded");
     assert!(error.contains("cannot read \\\"compact_memory\\\": Permission denied"), "{error}");
 }

@@ -187,8 +187,7 @@ fn escape(chars: &mut Peekable<Chars<'_>>) -> Result<Escape, &'static str> {
 fn hexadecimal(chars: &mut Peekable<Chars<'_>>) -> Result<char, &'static str> {
     const WRONG: &str = "\\x stands before two hexadecimal digits, or any in { }";
     let digits: String = if chars.next_if_eq(&'{').is_some() {
-        let digits = chars.by_ref().take_while(|c| *c != '}').collect();
-        digits
+        chars.by_ref().take_while(|c| *c != '}').collect()
     } else {
         let digits: String = chars.by_ref().take(2).collect();
         if digits.chars().count() == 2 { digits } else { String::new() }

@@ -56,6 +56,7 @@ fn relative(pattern: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pattern::Matcher;
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
@@ -90,4 +91,64 @@ mod tests {
         assert_eq!(parse(b"a\n\nb\xff"), Err(IgnoreError::NotUtf8 { line: 3 }));
         assert_eq!(parse(b"#\xff\na").unwrap(), ["a"]);
     }
+
+    /// What a build sees of a context with these files, by what is documented of `.dockerignore`.
+    fn left(text: &str, files: &[&'static str]) -> Vec<&'static str> {
+        let matcher = Matcher::new(parse(text.as_bytes()).unwrap()).unwrap();
+        files.iter().copied().filter(|file| !matcher.matches(file.as_bytes())).collect()
+    }
+
+    #[test]
+    fn the_documented_rules_hold() {
+        for (text, files, expected) in [
+            // A comment, a path by its name, in each directory below, in those two below, and `?`.
+            ("# comment\n*/temp*\n*/*/temp*\ntemp?\n", TEMPORARY, &["a/b/c/temp.d", "temp", "tempab"][..]),
+            // Any number of directories, none included.
+            ("**/*.go", &["x.go", "a/x.go", "a/b/x.go", "a/x.rs"], &["a/x.rs"]),
+            ("**/foo/bar", &["foo/bar", "a/foo/bar/x", "foo/x/bar"], &["foo/x/bar"]),
+            // `foo/bar` is at the root whether it begins and ends with a slash or not.
+            ("/foo/bar/", &["foo/bar", "foo/bar/x", "a/foo/bar"], &["a/foo/bar"]),
+            ("foo/bar", &["foo/bar", "foo/bar/x", "a/foo/bar"], &["a/foo/bar"]),
+            // The last line that matches decides.
+            ("*.md\n!README.md", &["a.md", "README.md", "x"], &["README.md", "x"]),
+            ("*.md\n!README*.md\nREADME-secret.md", DOCS, &["README.md", "README-more.md"]),
+            (
+                "*.md\nREADME-secret.md\n!README*.md",
+                DOCS,
+                &["README.md", "README-more.md", "README-secret.md"],
+            ),
+            // Everything but; also from within a directory that is left out.
+            ("*\n!src\n!Cargo.*", &["src/main.rs", "Cargo.toml", "x"], &["src/main.rs", "Cargo.toml"]),
+            ("docs\n!docs/keep", &["docs/a", "docs/keep", "docs/keep/b"], &["docs/keep", "docs/keep/b"]),
+            // Paths are cleaned first; blank lines and the root are no patterns.
+            ("./a/../b\n\n  \n.\n", &["a", "b", "c"], &["a", "c"]),
+            ("a//b/", &["a/b", "a/c"], &["a/c"]),
+            // What is above the root does not exist.
+            ("../a", &["a", "b"], &["a", "b"]),
+            // Ends of lines, marks and space of editors; space within a name.
+            ("\u{feff}a\r\n  b c  \r\n", &["a", "b c", "b"], &["b"]),
+            (" #a", &["#a", "a"], &["a"]),
+            ("! a\n*\n!\ta", &["a", "b"], &["a"]),
+            // Characters that are not meant as wildcards, and classes.
+            ("\\#a\n\\!b\n\\*", &["#a", "!b", "*", "c"], &["c"]),
+            ("[a-c]x\n[^a-y]y", &["ax", "dx", "ay", "zy"], &["dx", "ay"]),
+            // The files of the build itself can be left out of what it sees.
+            (".dockerignore\nDockerfile", &[".dockerignore", "Dockerfile", "x"], &["x"]),
+            ("caf\u{e9}/*", &["caf\u{e9}/x", "cafe/x"], &["cafe/x"]),
+        ] {
+            assert_eq!(left(text, files), expected, "{text:?}");
+        }
+    }
+
+    const TEMPORARY: &[&str] = &[
+        "a/temporary.txt",
+        "a/temp",
+        "a/b/temporary.txt",
+        "a/b/c/temp.d",
+        "temp",
+        "tempa",
+        "tempb",
+        "tempab",
+    ];
+    const DOCS: &[&str] = &["a.md", "README.md", "README-more.md", "README-secret.md"];
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use super::disk::Staging;
 use super::packet::Packet;
 use super::receive::{ReceiveOptions, Receiver};
-use super::root::Root;
+use super::root::{Root, open_directory};
 use super::send::{Sender, Sent, read_announced};
 use super::stat::Stat;
 use super::walk::{Filter, Selection, Step, Walk};
@@ -154,4 +155,24 @@ fn many_files_arrive() {
     let sent = transfer(from.path(), to.path(), ReceiveOptions::default());
     assert_eq!((sent.entries, sent.files), (2020, 2000));
     assert_eq!(entries(to.path()), entries(from.path()));
+}
+
+#[test]
+fn paths_longer_than_the_kernel_takes_arrive() {
+    let from = tempfile::tempdir().unwrap();
+    let name = "d".repeat(200);
+    let mut parent = Root::open(from.path()).unwrap().directory(b"").unwrap();
+    for _ in 0..60 {
+        rustix::fs::mkdirat(&parent, &*name, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
+        parent = open_directory(parent.as_fd(), name.as_bytes()).unwrap();
+    }
+    let flags = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
+    let file = rustix::fs::openat(&parent, "bottom", flags, rustix::fs::Mode::from_raw_mode(0o644)).unwrap();
+    rustix::io::write(&file, b"deep down").unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let sent = transfer(from.path(), &to.path().join("out"), ReceiveOptions::default());
+    assert_eq!(sent, Sent { entries: 61, files: 1, bytes: 9 });
+    let arrived = entries(&to.path().join("out"));
+    assert_eq!(arrived, entries(from.path()));
+    assert!(arrived.keys().any(|path| path.len() > 12_000));
 }

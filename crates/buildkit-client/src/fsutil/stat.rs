@@ -13,7 +13,7 @@ pub struct Stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Bytes of a regular file; 0 for directories and hard links.
+    /// Bytes of a regular file, by each of its names; 0 for directories.
     pub size: i64,
     /// Time of last modification, nanoseconds since 1970.
     pub mtime: i64,

@@ -196,10 +196,9 @@ impl Walk {
                 return;
             }
             Kind::File if shared => match self.first_names.get(&device_and_inode) {
-                Some(first) => {
-                    stat.link.clone_from(first);
-                    stat.size = 0;
-                }
+                // With its size: by that and the rest the daemon sees that its own has not changed, and what
+                // it does for one that has leaves debris.
+                Some(first) => stat.link.clone_from(first),
                 None => _ = self.first_names.insert(device_and_inode, stat.path.clone()),
             },
             _ => {}
@@ -372,7 +371,7 @@ mod tests {
         let expected = [
             ("a", Kind::File, 1, ""),
             ("d", Kind::Directory, 0, ""),
-            ("d/b", Kind::File, 0, "a"),
+            ("d/b", Kind::File, 1, "a"),
             ("d/c", Kind::File, 1, ""),
             ("loop", Kind::Symlink, 4, "loop"),
         ];
