@@ -94,7 +94,7 @@ impl From<&Definition> for Answer {
             metadata: definition
                 .metadata()
                 .iter()
-                .map(|(op, data)| (op.to_string(), data.into()))
+                .map(|(op, data)| (op.to_string(), data.as_ref().into()))
                 .collect(),
             files: files
                 .map(|file| File {
@@ -114,7 +114,7 @@ impl From<&Definition> for Answer {
 impl From<&Metadata> for OpMetadata {
     fn from(metadata: &Metadata) -> Self {
         Self {
-            caps: metadata.caps.iter().cloned().collect(),
+            caps: metadata.caps.iter().map(str::to_owned).collect(),
             description: metadata.description.clone(),
             ignore_cache: metadata.ignore_cache,
             export_cache: metadata.export_cache,
