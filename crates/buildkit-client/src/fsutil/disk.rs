@@ -1,30 +1,40 @@
 //! Received entries on disk, all or nothing.
 //!
 //! A [`Staging`] writes into a private directory on the destination's file system. Nothing at the
-//! destination changes before [`Staging::commit`], which puts everything into place: by one rename where
-//! there is nothing yet, else entry by entry over what is there. A staging that is dropped leaves nothing.
+//! destination changes before [`Staging::place`], which moves everything: by one rename where there is
+//! nothing yet, else entry by entry over what is there. What stands in the way is found before anything is
+//! moved, and a move that fails takes back those before it. On Linux all bytes are on the disk before the
+//! first move, and all moves before the end. So whatever fails, and whoever dies, there is never a part of a
+//! file; who dies between two moves leaves some files new and others old. A staging that is dropped leaves
+//! nothing.
 //!
-//! Existing directories keep what the export does not have; a file takes the place of a file or link; a
-//! file never takes the place of a directory with something in it: that is found before anything is moved.
-//! Of extended attributes only `user.*` are written, owners are the caller's.
+//! What the destination has and the export has not stays or goes, as [`Others`] says. Where it stays, a file
+//! takes the place of a file or link, and never that of a directory with something in it. Owners are the
+//! caller's.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dev, FileType, Mode as Permissions, OFlags, Timespec, Timestamps};
 use tempfile::TempDir;
 
+use super::partial::{Partials, Registered};
 use super::path;
+use super::place::{Moves, Others};
 use super::receive::Action;
-use super::root::{self, Root, checked};
+use super::root::{Root, checked};
 use super::stat::{Kind, Stat};
 
 /// Files kept open for writing at once; others are opened again when more bytes come.
 const MAX_OPEN: usize = 64;
+/// What becomes visible, in its holder.
+const TREE: &str = "tree";
 
 /// Something that could not be done on disk.
 #[derive(Debug, thiserror::Error)]
@@ -53,14 +63,29 @@ pub enum DiskError {
 pub struct Staging {
     /// Holds `tree`, which alone becomes visible, with the permissions that the umask leaves it.
     holder: TempDir,
+    partials: Partials,
     tree: Root,
     destination: PathBuf,
+    others: Others,
+    in_place: Option<InPlace>,
     directories: Vec<Stat>,
     files: HashMap<u32, Stat>,
     open: HashMap<u32, File>,
     /// The directory of the last entry, which is mostly that of the next one.
     parent: Option<(Vec<u8>, OwnedFd)>,
     placed: Placed,
+    /// Dropped behind the holder.
+    _registered: Registered,
+}
+
+/// How an export came to where it is.
+#[derive(Debug)]
+enum InPlace {
+    /// By one rename; these directories above it are new too.
+    New {
+        above: Vec<PathBuf>,
+    },
+    Merged(Moves),
 }
 
 /// What an export brought.
@@ -73,31 +98,39 @@ pub struct Placed {
 }
 
 impl Staging {
-    /// An empty staging for a destination directory, which may exist.
+    /// An empty staging for a destination directory, which may exist and then keeps what else it has.
     pub fn new(destination: &Path) -> Result<Self, DiskError> {
-        let beside = staging_place(destination);
-        let failed = |source| io_error("create a directory in", beside.display(), source);
-        let holder = tempfile::Builder::new()
-            .prefix(".export-")
-            .suffix(".partial")
-            .tempdir_in(&beside)
-            .map_err(failed)?;
-        let tree = holder.path().join("tree");
+        Self::beside(destination, Others::Stay, &Partials::default())
+    }
+
+    /// An empty staging, which can be given up from elsewhere.
+    pub fn beside(destination: &Path, others: Others, partials: &Partials) -> Result<Self, DiskError> {
+        let place = staging_place(destination);
+        let failed = |source| io_error("create a directory in", place.display(), source);
+        let (holder, registered) = partials.directory(&place).map_err(failed)?;
+        let tree = holder.path().join(TREE);
         fs::create_dir(&tree).map_err(failed)?;
         Ok(Self {
             tree: Root::open(&tree).map_err(failed)?,
             holder,
+            partials: partials.clone(),
             destination: destination.to_owned(),
+            others,
+            in_place: None,
             directories: Vec::new(),
             files: HashMap::new(),
             open: HashMap::new(),
             parent: None,
             placed: Placed::default(),
+            _registered: registered,
         })
     }
 
     /// Carries out what a [`Receiver`](super::receive::Receiver) asks for.
     pub fn perform(&mut self, action: Action) -> Result<(), DiskError> {
+        self.partials
+            .check()
+            .map_err(|e| io_error("write to", self.destination.display(), e))?;
         match action {
             Action::Create { id, stat } => {
                 let path = path::quoted(&stat.path);
@@ -192,23 +225,52 @@ impl Staging {
     }
 
     /// Puts everything at the destination.
-    pub fn commit(self) -> Result<Placed, DiskError> {
-        let destination = self.destination;
-        let shown = || destination.display();
-        if !destination.exists() {
-            if let Some(parent) = destination.parent() {
-                fs::create_dir_all(parent).map_err(|e| io_error("create", parent.display(), e))?;
-            }
-            fs::rename(self.holder.path().join("tree"), &destination)
-                .map_err(|e| io_error("create", shown(), e))?;
+    pub fn commit(mut self) -> Result<Placed, DiskError> {
+        self.prepare()?;
+        self.place()?;
+        self.finish()
+    }
+
+    /// Brings every byte to the disk, and looks for what stands in the way. The destination is as it was.
+    pub fn prepare(&self) -> Result<(), DiskError> {
+        self.flush(&self.tree)?;
+        if self.destination.exists() { self.moves()?.check() } else { Ok(()) }
+    }
+
+    /// Moves everything to the destination, or nothing.
+    pub fn place(&mut self) -> Result<(), DiskError> {
+        self.in_place = Some(if self.destination.exists() {
+            let mut moves = self.moves()?;
+            moves.make()?;
+            InPlace::Merged(moves)
         } else {
-            let target = Root::open(&destination).map_err(|e| io_error("open", shown(), e))?;
-            let both = (|| Ok((self.tree.directory(b"")?, target.directory(b"")?)))();
-            let (from, to) = both.map_err(|e| io_error("open", shown(), e))?;
-            merge(from.as_fd(), to.as_fd(), &destination, Pass::Check)?;
-            merge(from.as_fd(), to.as_fd(), &destination, Pass::Move)?;
+            let above = create_above(&self.destination)?;
+            if let Err(e) = fs::rename(self.holder.path().join(TREE), &self.destination) {
+                remove_empty(&above);
+                return Err(io_error("create", self.destination.display(), e));
+            }
+            InPlace::New { above }
+        });
+        Ok(())
+    }
+
+    /// Takes back what [`place`](Self::place) did.
+    pub fn undo(&mut self) {
+        match self.in_place.take() {
+            Some(InPlace::Merged(mut moves)) => moves.undo(),
+            Some(InPlace::New { above }) => {
+                if let Err(error) = fs::rename(&self.destination, self.holder.path().join(TREE)) {
+                    tracing::warn!(%error, "an export stays in place");
+                }
+                remove_empty(&above);
+            }
+            None => {}
         }
-        let target = Root::open(&destination).map_err(|e| io_error("open", shown(), e))?;
+    }
+
+    /// Gives the directories their modes and times, and brings everything to the disk.
+    pub fn finish(self) -> Result<Placed, DiskError> {
+        let target = self.open(&self.destination)?;
         // From the innermost out, since a change inside touches a directory's time.
         for stat in self.directories.iter().rev() {
             target
@@ -216,7 +278,53 @@ impl Staging {
                 .and_then(|fd| describe(fd.as_fd(), stat))
                 .map_err(|e| io_error("set the mode of", path::quoted(&stat.path), e))?;
         }
+        self.flush(&target)?;
         Ok(self.placed)
+    }
+
+    fn moves(&self) -> Result<Moves, DiskError> {
+        let from = self.open(&self.holder.path().join(TREE))?;
+        let inside = self.holder.path().parent() == Some(&staging_place(&self.destination));
+        let holder = self.holder.path().file_name().filter(|_| inside);
+        let holder = holder.map(|name| OsStr::as_bytes(name).to_vec());
+        Ok(Moves::new(from, self.open(&self.destination)?, self.others, holder))
+    }
+
+    fn open(&self, path: &Path) -> Result<Root, DiskError> {
+        Root::open(path).map_err(|e| io_error("open", path.display(), e))
+    }
+
+    /// Brings all that was written to a file system to its disk, in one go: files one by one take far longer.
+    fn flush(&self, root: &Root) -> Result<(), DiskError> {
+        #[cfg(target_os = "linux")]
+        root.directory(b"")
+            .and_then(|fd| Ok(rustix::fs::syncfs(fd)?))
+            .map_err(|e| io_error("write to", self.destination.display(), e))?;
+        #[cfg(not(target_os = "linux"))]
+        let _ = root;
+        Ok(())
+    }
+}
+
+/// Creates the directories above a destination, and tells which are new: the innermost last.
+fn create_above(destination: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let missing = destination.ancestors().skip(1);
+    let missing: Vec<_> = missing.take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+    let mut created = Vec::new();
+    for path in missing.into_iter().rev() {
+        if let Err(e) = fs::create_dir(path) {
+            remove_empty(&created);
+            return Err(io_error("create", path.display(), e));
+        }
+        created.push(path.to_owned());
+    }
+    Ok(created)
+}
+
+/// Removes directories of ours again; into which somebody has put something, that stays.
+fn remove_empty(created: &[PathBuf]) {
+    for path in created.iter().rev() {
+        let _ = fs::remove_dir(path);
     }
 }
 
@@ -227,73 +335,14 @@ pub fn staging_place(destination: &Path) -> PathBuf {
     existing.filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(here)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pass {
-    /// Only look for what stands in the way.
-    Check,
-    Move,
-}
-
-fn merge(from: BorrowedFd<'_>, to: BorrowedFd<'_>, shown: &Path, pass: Pass) -> Result<(), DiskError> {
-    let error = |action, source| io_error(action, shown.display(), source);
-    for (name, kind) in root::list(from).map_err(|e| error("read", e))? {
-        let os_name = checked(&name).map_err(|e| error("read", e))?;
-        let shown = shown.join(os_name);
-        let error = |action, source: io::Error| io_error(action, shown.display(), source);
-        let there = match root::look(to, &name) {
-            Ok(found) => Some(found.stat.mode.kind()),
-            Err(e) if root::is_absent(&e) => None,
-            Err(e) => return Err(error("look at", e)),
-        };
-        if kind == Kind::Directory && there == Some(Kind::Directory) {
-            let inner = root::open_directory(from, &name).map_err(|e| error("open", e))?;
-            // Looking changes nothing, modes included.
-            let target = match pass {
-                Pass::Check => root::open_directory(to, &name),
-                Pass::Move => open_writable(to, &name),
-            };
-            let target = target.map_err(|e| error("open", e))?;
-            merge(inner.as_fd(), target.as_fd(), &shown, pass)?;
-            continue;
-        }
-        if there == Some(Kind::Directory) {
-            let occupied = root::open_directory(to, &name).and_then(|fd| root::list(fd.as_fd()));
-            if !occupied.map_err(|e| error("read", e))?.is_empty() {
-                return Err(DiskError::Occupied { path: shown.display().to_string() });
-            }
-        }
-        if pass == Pass::Check {
-            continue;
-        }
-        let removed = match there {
-            Some(Kind::Directory) => rustix::fs::unlinkat(to, os_name, AtFlags::REMOVEDIR),
-            Some(_) if kind == Kind::Directory => rustix::fs::unlinkat(to, os_name, AtFlags::empty()),
-            _ => Ok(()),
-        };
-        removed.map_err(|e| error("replace", e.into()))?;
-        rustix::fs::renameat(from, os_name, to, os_name).map_err(|e| error("write", e.into()))?;
-    }
-    Ok(())
-}
-
-/// Opens an existing directory of the destination so that entries can be put into it; its mode is set anew
-/// when all are there.
-fn open_writable(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
-    let fd = root::open_directory(parent, name)?;
-    let mode = rustix::fs::fstat(&fd)?.st_mode;
-    if mode & 0o300 != 0o300 {
-        rustix::fs::fchmod(&fd, Permissions::from_raw_mode(mode & 0o7777 | 0o700))?;
-    }
-    Ok(fd)
-}
-
 /// Gives an open file or directory its attributes, mode and, last, time.
 fn describe(fd: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    for (key, value) in stat.xattrs.iter().filter(|(key, _)| key.starts_with("user.")) {
+    for (key, value) in &stat.xattrs {
         match rustix::fs::fsetxattr(fd, key.as_str(), value, rustix::fs::XattrFlags::empty()) {
-            // A file system without attributes can hold the export all the same.
-            Ok(()) | Err(rustix::io::Errno::NOTSUP) => {}
+            Ok(()) => {}
+            // A file system without attributes of users can hold the export all the same.
+            Err(rustix::io::Errno::NOTSUP) if key.starts_with("user.") => {}
             Err(e) => return Err(e.into()),
         }
     }
@@ -330,7 +379,7 @@ fn make_device(_: BorrowedFd<'_>, _: &[u8], _: &Stat) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-fn io_error<P: fmt::Display>(action: &'static str, path: P, source: io::Error) -> DiskError {
+pub(super) fn io_error<P: fmt::Display>(action: &'static str, path: P, source: io::Error) -> DiskError {
     DiskError::Io { action, path: format!("{path}"), source }
 }
 
@@ -424,6 +473,91 @@ mod tests {
         let error = staging.commit().unwrap_err();
         assert!(matches!(error, DiskError::Occupied { .. }), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_mirror_has_nothing_else_and_reaches_nothing_outside() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "").unwrap();
+        let out = dir.path().join("out");
+        fs::create_dir_all(out.join("d/extra/deep")).unwrap();
+        fs::write(out.join("d/extra/deep/f"), "old").unwrap();
+        fs::write(out.join("d/f"), "old").unwrap();
+        fs::create_dir(out.join("file")).unwrap();
+        fs::write(out.join("file/old"), "old").unwrap();
+        symlink(outside.path(), out.join("extra-link")).unwrap();
+        symlink(outside.path(), out.join("d/link")).unwrap();
+        fs::set_permissions(out.join("d/extra"), fs::Permissions::from_mode(0o555)).unwrap();
+        let mut staging = Staging::beside(&out, Others::Go, &Partials::default()).unwrap();
+        create(&mut staging, 0, "d", Mode::DIRECTORY | 0o755, "");
+        file(&mut staging, 1, "d/f", "new");
+        create(&mut staging, 2, "d/link", Mode::DIRECTORY | 0o755, "");
+        file(&mut staging, 3, "file", "now a file");
+        staging.commit().unwrap();
+        let names = |path: &Path| {
+            let entries = fs::read_dir(path)
+                .unwrap()
+                .map(|e| e.unwrap().file_name().into_string().unwrap());
+            entries
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&out), ["d", "file"]);
+        assert_eq!(names(&out.join("d")), ["f", "link"]);
+        assert_eq!(names(&out.join("d/link")), Vec::<String>::new());
+        assert_eq!(fs::read_to_string(out.join("d/f")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(out.join("file")).unwrap(), "now a file");
+        assert_eq!(names(outside.path()), ["precious"]);
+        assert_eq!(names(dir.path()), ["out"]);
+    }
+
+    #[test]
+    fn what_was_placed_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        fs::create_dir_all(out.join("d/empty")).unwrap();
+        for path in ["d/f", "extra"] {
+            fs::write(out.join(path), "old").unwrap();
+        }
+        let inode = |path: &str| fs::symlink_metadata(out.join(path)).unwrap().ino();
+        let before = ["d", "d/f", "d/empty", "extra"].map(inode);
+        fs::set_permissions(out.join("d"), fs::Permissions::from_mode(0o555)).unwrap();
+        for others in [Others::Stay, Others::Go] {
+            let mut staging = Staging::beside(&out, others, &Partials::default()).unwrap();
+            create(&mut staging, 0, "d", Mode::DIRECTORY | 0o755, "");
+            file(&mut staging, 1, "d/empty", "a file");
+            file(&mut staging, 2, "d/f", "new");
+            file(&mut staging, 3, "d/new", "new");
+            staging.place().unwrap();
+            assert_eq!(fs::read_to_string(out.join("d/f")).unwrap(), "new");
+            assert_eq!(out.join("extra").exists(), others == Others::Stay);
+            staging.undo();
+            drop(staging);
+            assert_eq!(["d", "d/f", "d/empty", "extra"].map(inode), before);
+            assert_eq!(fs::metadata(out.join("d")).unwrap().mode() & 0o7777, 0o555);
+            assert_eq!(fs::read_dir(out.join("d")).unwrap().count(), 2);
+            assert_eq!(fs::read_dir(&out).unwrap().count(), 2);
+        }
+        let mut new = Staging::new(&dir.path().join("a/b/c")).unwrap();
+        file(&mut new, 0, "f", "");
+        new.place().unwrap();
+        new.undo();
+        drop(new);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_given_up_stops_and_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let partials = Partials::default();
+        let mut staging = Staging::beside(dir.path(), Others::Stay, &partials).unwrap();
+        file(&mut staging, 0, "f", "x");
+        partials.give_up();
+        let error = staging.perform(Action::Close { id: 1 }).unwrap_err().to_string();
+        assert!(error.ends_with("the export was given up"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! Read in this order: [`pattern`] and [`ignore`] say which paths are meant; [`stat`] and [`packet`] are
 //! what is said; [`root`] is how files are reached without leaving a directory; [`walk`] turns a
 //! directory into entries; [`send`] and [`receive`] are the two ends as machines that own no socket, task
-//! or clock; [`validate`] is the receiver's distrust; [`disk`] writes what was received.
+//! or clock; [`validate`] is the receiver's distrust; [`disk`] writes what was received,
+//! [`place`] moves it to where it belongs, and [`partial`] knows what is under way.
 //!
 //! Facts from fsutil at 83cac42c1c52 (`send.go`, `receive.go`, `filter.go`, `validator.go`).
 
@@ -18,8 +19,10 @@ mod glob;
 mod gomatch;
 pub mod ignore;
 pub mod packet;
+pub mod partial;
 mod path;
 pub mod pattern;
+pub mod place;
 pub mod receive;
 pub mod root;
 #[cfg(test)]

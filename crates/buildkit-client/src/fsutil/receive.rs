@@ -21,7 +21,14 @@ pub struct ReceiveOptions {
     pub setuid: bool,
     /// Create devices and pipes; else they are an error.
     pub devices: bool,
+    /// Keep every extended attribute, `security.*` and `trusted.*` too; else only `user.*`.
+    pub xattrs: bool,
 }
+
+/// Bytes of names, link targets and attributes in one transfer. What is announced is remembered to its end.
+const MAX_ANNOUNCED: usize = 512 << 20;
+/// What an entry counts beside its own bytes.
+const ENTRY: usize = 64;
 
 /// A transfer that failed at the receiving end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +58,12 @@ pub enum ReceiveError {
     UnknownFile {
         /// Number of the entry.
         id: u32,
+    },
+    /// Announcements without an end.
+    #[error("the sender announced more than {} MiB of names, at {path}", MAX_ANNOUNCED >> 20)]
+    TooMuch {
+        /// The entry at which it was too much, in quotes.
+        path: String,
     },
     /// Something that a sender does not say, or not at this point.
     #[error("the sender sent a packet out of turn")]
@@ -90,6 +103,7 @@ pub struct Receiver {
     options: ReceiveOptions,
     validator: Validator,
     next_id: u32,
+    announced: usize,
     open: HashMap<u32, Incoming>,
     out: VecDeque<Packet>,
     ended: bool,
@@ -153,6 +167,14 @@ impl Receiver {
         }
         if !self.options.setuid {
             stat.mode.0 &= !(super::stat::Mode::SETUID | super::stat::Mode::SETGID);
+        }
+        if !self.options.xattrs {
+            stat.xattrs.retain(|key, _| key.starts_with("user."));
+        }
+        let attributes: usize = stat.xattrs.iter().map(|(key, value)| key.len() + value.len()).sum();
+        self.announced += ENTRY + stat.path.len() + stat.link.len() + attributes;
+        if self.announced > MAX_ANNOUNCED {
+            return Err(ReceiveError::TooMuch { path: path::quoted(&stat.path) });
         }
         let id = self.next_id;
         self.next_id = id.checked_add(1).ok_or(ReceiveError::Unexpected)?;
@@ -280,7 +302,7 @@ mod tests {
     fn devices_and_setuid_only_when_asked_for() {
         let device = || stat("null", Mode::DEVICE | Mode::CHAR_DEVICE | 0o666, 0);
         check(vec![device()], "\"null\" is a device or a pipe, which only a tar file can carry");
-        let all = ReceiveOptions { setuid: true, devices: true };
+        let all = ReceiveOptions { setuid: true, devices: true, xattrs: true };
         assert!(feed(all, vec![device()]).is_ok());
         for (options, mode) in [(ReceiveOptions::default(), 0o755), (all, Mode::SETUID | 0o755)] {
             let Ok(Some(Action::Create { stat, .. })) =
@@ -290,6 +312,35 @@ mod tests {
             };
             assert_eq!(stat.mode.0, mode);
         }
+    }
+
+    #[test]
+    fn attributes_of_the_system_only_when_asked_for() {
+        let names = ["security.capability", "system.posix_acl_access", "trusted.overlay.opaque", "user.a"];
+        let kept = |options| {
+            let xattrs = names.map(|name| (name.to_owned(), vec![1])).into();
+            let stat = Stat { path: b"f".to_vec(), mode: Mode(0o644), xattrs, ..Stat::default() };
+            match feed(options, vec![Packet::Stat(Box::new(stat))]) {
+                Ok(Some(Action::Create { stat, .. })) => stat.xattrs.into_keys().collect::<Vec<_>>(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(kept(ReceiveOptions::default()), ["user.a"]);
+        assert_eq!(kept(ReceiveOptions { xattrs: true, ..ReceiveOptions::default() }), names);
+    }
+
+    #[test]
+    fn announcements_have_an_end() {
+        let mut receiver = Receiver::new(ReceiveOptions::default());
+        let link = vec![b'x'; 4 << 20];
+        let error = (0..1000_u32).find_map(|number| {
+            let path = format!("{number:04}").into_bytes();
+            let mode = Mode(Mode::SYMLINK | 0o777);
+            let stat = Stat { path, mode, link: link.clone(), ..Stat::default() };
+            receiver.handle(Packet::Stat(Box::new(stat))).err()
+        });
+        let text = error.unwrap().to_string();
+        assert_eq!(text, "the sender announced more than 512 MiB of names, at \"0127\"");
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn every_kind_of_entry_arrives_as_it_was() {
 
     let to = tempfile::tempdir().unwrap();
     let out = to.path().join("out");
-    let all = ReceiveOptions { setuid: true, devices: true };
+    let all = ReceiveOptions { setuid: true, devices: true, xattrs: true };
     let sent = transfer(from.path(), &out, all);
     assert_eq!(entries(&out), entries(from.path()));
     assert_eq!(fs::read(out.join("large")).unwrap(), large);

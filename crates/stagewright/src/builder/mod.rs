@@ -37,6 +37,8 @@ pub use order::OptionsError;
 pub use output::{Output, OutputError, OutputKind};
 pub use report::{Event, Failure, Product, Report, TargetReport, Vertex};
 pub use running::Running;
+#[cfg(feature = "cli")]
+pub(crate) use running::Written;
 
 use crate::sources;
 use order::{MAIN_CONTEXT, Order};
@@ -247,18 +249,9 @@ fn fits(plan: &Plan, daemon: &Platform) -> Result<(), StartError> {
 
 /// What a target sends here, if it does: checked, with nothing written yet.
 fn prepare(order: &Order) -> Result<Option<Exports>, ExportError> {
-    let targets: Vec<(u32, ExportTarget)> = (0..)
-        .zip(&order.exports)
-        .filter_map(|(id, export)| {
-            let dest = export.dest.clone()?;
-            Some((
-                id,
-                match export.kind {
-                    OutputKind::Local => ExportTarget::Directory(dest, Default::default()),
-                    _ => ExportTarget::File(dest),
-                },
-            ))
-        })
+    let exports = (0..).zip(&order.exports);
+    let targets: Vec<(u32, ExportTarget)> = exports
+        .filter_map(|(id, export)| Some((id, export.sent.as_ref()?.target())))
         .collect();
     if targets.is_empty() { Ok(None) } else { Exports::prepare(targets).map(Some) }
 }

@@ -14,8 +14,17 @@ const PLACEHOLDER: &str = "{target}";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     pub(super) kind: OutputKind,
-    pub(super) dest: Option<PathBuf>,
+    pub(super) dest: Option<Dest>,
     pub(super) attrs: BTreeMap<String, String>,
+}
+
+/// Where files of an output go.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dest {
+    /// A file or a directory.
+    Path(PathBuf),
+    /// The standard output, as the bytes come.
+    Stdout,
 }
 
 /// Forms in which an image goes out.
@@ -31,7 +40,12 @@ pub enum OutputKind {
     Docker,
     /// The filesystem, as a directory here.
     Local,
+    /// Nothing goes out: the image stays in the daemon's cache.
+    CacheOnly,
 }
+
+/// Attributes of `local` that are for this end alone.
+pub(super) const LOCAL_ATTRS: [&str; 3] = ["setuid", "devices", "xattrs"];
 
 /// A text that is no output.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,11 +60,12 @@ pub enum OutputError {
         field: String,
     },
     /// It does not say what it is.
-    #[error("output `{0}` has no type: image, registry, tar, oci, docker and local are known")]
+    #[error("output `{0}` has no type: image, registry, tar, oci, docker, local and cacheonly are known")]
     NoType(String),
     /// A form that is not known.
     #[error(
-        "output `{text}` has the unknown type `{kind}`: image, registry, tar, oci, docker and local are known"
+        "output `{text}` has the unknown type `{kind}`: image, registry, tar, oci, docker, local and cacheonly are \
+         known"
     )]
     Kind {
         /// The output.
@@ -64,9 +79,26 @@ pub enum OutputError {
     /// A place for something that makes no files here.
     #[error("output `{0}` makes no files here: leave out `dest`, or use type=oci or type=docker")]
     Dest(String),
-    /// The standard output.
-    #[error("output `{0}` goes to the standard output, which is not supported: name a file")]
+    /// A directory where one stream of bytes is wanted.
+    #[error(
+        "output `{0}` is a directory, which the standard output cannot take: use type=tar, or name a directory"
+    )]
     Stdout(String),
+    /// More where nothing goes out.
+    #[error("output `{0}` keeps everything in the daemon's cache: it has a type and nothing else")]
+    CacheOnly(String),
+    /// A value that is none of an attribute's.
+    #[error("output `{output}` has `{key}={value}`: {known} are known")]
+    Value {
+        /// The output.
+        output: String,
+        /// The attribute.
+        key: String,
+        /// What it was set to.
+        value: String,
+        /// The values that would be right.
+        known: &'static str,
+    },
     /// A quote without its end.
     #[error("output `{0}` has a quote that does not end")]
     Quote(String),
@@ -109,7 +141,32 @@ impl Output {
         Self::new(OutputKind::Local, Some(directory.into()))
     }
 
+    /// Nothing: the image stays in the daemon's cache.
+    #[must_use]
+    pub fn cache_only() -> Self {
+        Self::new(OutputKind::CacheOnly, None)
+    }
+
+    /// Goes to the standard output instead of a file. It gets the bytes as they come and cannot give them back.
+    ///
+    /// Not for a directory or an image, which have no bytes to give.
+    #[must_use]
+    pub fn to_stdout(mut self) -> Self {
+        self.dest = self.dest.map(|_| Dest::Stdout);
+        self
+    }
+
+    /// Whether it goes to the standard output.
+    #[must_use]
+    pub fn is_stdout(&self) -> bool {
+        self.dest == Some(Dest::Stdout)
+    }
+
     /// With an attribute of BuildKit's exporter, such as `compression`.
+    ///
+    /// For a directory `mode=delete` removes what the export does not have, and `setuid`, `devices` and `xattrs`
+    /// keep what is not written otherwise: setuid and setgid bits, devices and pipes, and attributes of the system
+    /// (`security.*`, `trusted.*`).
     #[must_use]
     pub fn attr(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.attrs.insert(key.into(), value.into());
@@ -124,10 +181,36 @@ impl Output {
 
     /// Whether the destination differs from target to target.
     pub(super) fn is_per_target(&self) -> bool {
-        self.dest
-            .as_deref()
-            .and_then(Path::to_str)
-            .is_none_or(|dest| dest.contains(PLACEHOLDER))
+        match &self.dest {
+            Some(Dest::Path(path)) => path.to_str().is_none_or(|dest| dest.contains(PLACEHOLDER)),
+            Some(Dest::Stdout) => false,
+            None => true,
+        }
+    }
+
+    /// Whether what else is in its directory is removed.
+    pub(super) fn mirrors(&self) -> Result<bool, OutputError> {
+        match self.attrs.get("mode").map(String::as_str) {
+            _ if self.kind != OutputKind::Local => Ok(false),
+            None | Some("copy") => Ok(false),
+            Some("delete") => Ok(true),
+            Some(value) => Err(self.wrong_value("mode", value, "copy and delete")),
+        }
+    }
+
+    /// Whether one of [`LOCAL_ATTRS`] is set.
+    pub(super) fn wants(&self, key: &str) -> Result<bool, OutputError> {
+        match self.attrs.get(key).map(String::as_str) {
+            None => Ok(false),
+            Some(value) if is_true(value) => Ok(true),
+            Some("0" | "f" | "F" | "false" | "False" | "FALSE") => Ok(false),
+            Some(value) => Err(self.wrong_value(key, value, "true and false")),
+        }
+    }
+
+    fn wrong_value(&self, key: &str, value: &str, known: &'static str) -> OutputError {
+        let (output, key, value) = (self.to_string(), key.to_owned(), value.to_owned());
+        OutputError::Value { output, key, value, known }
     }
 
     /// Whether it carries the tags of a target: it has a name, and is not given one of its own.
@@ -136,16 +219,16 @@ impl Output {
     }
 
     /// The destination for this target.
-    pub(super) fn dest_of(&self, target: &str) -> Option<PathBuf> {
-        let dest = self.dest.as_ref()?;
-        Some(match dest.to_str() {
-            Some(text) => PathBuf::from(text.replace(PLACEHOLDER, target)),
-            None => dest.clone(),
+    pub(super) fn dest_of(&self, target: &str) -> Option<Dest> {
+        let replaced = |path: &Path| Some(path.to_str()?.replace(PLACEHOLDER, target));
+        Some(match self.dest.as_ref()? {
+            Dest::Path(path) => Dest::Path(replaced(path).map_or_else(|| path.clone(), PathBuf::from)),
+            Dest::Stdout => Dest::Stdout,
         })
     }
 
     fn new(kind: OutputKind, dest: Option<PathBuf>) -> Self {
-        Self { kind, dest, attrs: BTreeMap::new() }
+        Self { kind, dest: dest.map(Dest::Path), attrs: BTreeMap::new() }
     }
 }
 
@@ -159,6 +242,7 @@ impl OutputKind {
             Self::Oci => "oci",
             Self::Docker => "docker",
             Self::Local => "local",
+            Self::CacheOnly => "cacheonly",
         }
     }
 
@@ -172,7 +256,10 @@ impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "type={}", self.kind.name())?;
         if let Some(dest) = &self.dest {
-            write!(f, ",dest={}", dest.display())?;
+            match dest {
+                Dest::Path(path) => write!(f, ",dest={}", path.display())?,
+                Dest::Stdout => f.write_str(",dest=-")?,
+            }
         }
         for (key, value) in &self.attrs {
             write!(f, ",{key}={value}")?;
@@ -186,7 +273,7 @@ impl FromStr for Output {
 
     fn from_str(text: &str) -> Result<Self, OutputError> {
         if text == "-" {
-            return Err(OutputError::Stdout(text.to_owned()));
+            return Ok(Self::tar(text).to_stdout());
         }
         if !text.contains('=') && !text.is_empty() {
             return Ok(Self::local(text));
@@ -208,17 +295,28 @@ impl FromStr for Output {
             Some("oci") => OutputKind::Oci,
             Some("docker") => OutputKind::Docker,
             Some("local") => OutputKind::Local,
+            Some("cacheonly") => OutputKind::CacheOnly,
             Some(kind) => return Err(OutputError::Kind { text: text.to_owned(), kind: kind.to_owned() }),
             None => return Err(OutputError::NoType(text.to_owned())),
         };
         let dest = attrs.remove("dest").filter(|dest| !dest.is_empty());
-        match (&dest, kind) {
-            (Some(dest), _) if dest == "-" => return Err(OutputError::Stdout(text.to_owned())),
+        match (dest.as_deref(), kind) {
+            (Some("-"), OutputKind::Local) => return Err(OutputError::Stdout(text.to_owned())),
             (Some(_), OutputKind::Image) => return Err(OutputError::Dest(text.to_owned())),
-            (None, OutputKind::Image) | (Some(_), _) => {}
+            (_, OutputKind::CacheOnly) if dest.is_some() || !attrs.is_empty() => {
+                return Err(OutputError::CacheOnly(text.to_owned()));
+            }
+            (None, OutputKind::Image | OutputKind::CacheOnly) | (Some(_), _) => {}
             (None, _) => return Err(OutputError::NoDest(text.to_owned())),
         }
-        Ok(Self { kind, dest: dest.map(PathBuf::from), attrs })
+        let stdout = dest.as_deref() == Some("-");
+        let output = Self { attrs, ..Self::new(kind, dest.map(PathBuf::from)) };
+        let output = if stdout { output.to_stdout() } else { output };
+        output.mirrors()?;
+        if kind == OutputKind::Local {
+            LOCAL_ATTRS.iter().try_for_each(|key| output.wants(key).map(drop))?;
+        }
+        Ok(output)
     }
 }
 
@@ -264,6 +362,13 @@ mod tests {
         check("type=registry", Output::push());
         check("type=image,\"name=a,b\"", Output::image().attr("name", "a,b"));
         check("Type=tar,dest=a.tar", Output::tar("a.tar"));
+        check("-", Output::tar("-").to_stdout());
+        check("type=oci,dest=-", Output::oci("").to_stdout());
+        check("type=cacheonly", Output::cache_only());
+        check(
+            "type=local,dest=o,mode=delete,setuid=true",
+            Output::local("o").attr("mode", "delete").attr("setuid", "true"),
+        );
     }
 
     #[test]
@@ -278,8 +383,10 @@ mod tests {
         check("dest=a", "has no type");
         check("type=tar,a", "`a` in output");
         check("type=image,dest=a", "makes no files here");
-        check("type=tar,dest=-", "standard output");
-        check("-", "standard output");
+        check("type=local,dest=-", "use type=tar");
+        check("type=cacheonly,dest=a", "nothing else");
+        check("type=local,dest=a,mode=mirror", "`mode=mirror`: copy and delete are known");
+        check("type=local,dest=a,devices=yes", "`devices=yes`: true and false are known");
         check("type=image,\"name=a", "does not end");
     }
 
@@ -287,6 +394,7 @@ mod tests {
     fn the_targets_name_stands_in_its_destination() {
         let output = Output::tar("out/{target}/{target}.tar");
         assert!(output.is_per_target() && !Output::tar("a.tar").is_per_target());
-        assert_eq!(output.dest_of("api").unwrap(), Path::new("out/api/api.tar"));
+        assert_eq!(output.dest_of("api"), Some(Dest::Path("out/api/api.tar".into())));
+        assert!(!Output::tar("a").to_stdout().is_per_target());
     }
 }

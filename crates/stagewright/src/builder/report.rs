@@ -151,6 +151,13 @@ impl Failure {
         }
     }
 
+    /// Whether the reader of the standard output wanted no more of it.
+    #[must_use]
+    pub fn is_closed_pipe(&self) -> bool {
+        let Self::Export(ExportError::Write { source, .. }) = self else { return false };
+        source.kind() == std::io::ErrorKind::BrokenPipe
+    }
+
     /// Whether the build was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,7 +37,24 @@ pub struct Running {
     report: Option<Report>,
     cancel: CancellationToken,
     #[cfg(feature = "cli")]
-    commits: Arc<RwLock<()>>,
+    written: Written,
+}
+
+/// What a build writes here, for who may have to end it at once.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    /// Read while files are put into place: who writes it may end the process.
+    pub(crate) commits: Arc<RwLock<()>>,
+    exports: Vec<Exports>,
+}
+
+#[cfg(feature = "cli")]
+impl Written {
+    /// Removes what is under way, on this thread.
+    pub(crate) fn give_up(&self) {
+        self.exports.iter().for_each(Exports::give_up_now);
+    }
 }
 
 /// All that a build needs.
@@ -64,6 +82,11 @@ impl Running {
     pub(super) fn start(work: Work, events: UnboundedReceiver<Event>) -> Self {
         let cancel = CancellationToken::new();
         let commits: Arc<RwLock<()>> = Arc::default();
+        #[cfg(feature = "cli")]
+        let written = Written {
+            commits: Arc::clone(&commits),
+            exports: work.sessions.exports.values().map(|(_, exports)| exports.clone()).collect(),
+        };
         let work = work.run(cancel.clone(), Arc::clone(&commits));
         Self {
             work: Some(Box::pin(work)),
@@ -71,7 +94,7 @@ impl Running {
             report: None,
             cancel,
             #[cfg(feature = "cli")]
-            commits,
+            written,
         }
     }
 
@@ -85,10 +108,10 @@ impl Running {
         self.cancel.cancel();
     }
 
-    /// The lock that is read while files are put into place: who writes it may end the process.
+    /// What it writes here.
     #[cfg(feature = "cli")]
-    pub(crate) fn commits(&self) -> Arc<RwLock<()>> {
-        Arc::clone(&self.commits)
+    pub(crate) fn written(&self) -> Written {
+        self.written.clone()
     }
 
     /// Waits for the end. Events that were not asked for are dropped.
@@ -213,17 +236,23 @@ impl Targets<'_> {
             Ok(answer) => answer,
             // What failed here the daemon only knows as a broken stream.
             Err(error) => {
-                return Err(exports.and_then(Exports::failure).map_or_else(|| error.into(), Failure::from));
+                let failure = exports.and_then(Exports::failure).map_or_else(|| error.into(), Failure::from);
+                if let Some(exports) = exports {
+                    exports.give_up().await;
+                }
+                return Err(failure);
             }
         };
         if let Some(exports) = exports {
             commit(exports.clone(), Arc::clone(&self.commits)).await?;
         }
+        let sent = order.exports.iter().filter_map(|export| export.sent.as_ref());
+        let files = sent.filter_map(|sent| sent.path().map(Path::to_owned));
         Ok(Product {
             digest: answer.image_digest().map(str::to_owned),
             config_digest: answer.image_config_digest().map(str::to_owned),
             names: answer.image_names().map(str::to_owned).collect(),
-            files: order.exports.iter().filter_map(|export| export.dest.clone()).collect(),
+            files: files.collect(),
             metadata: answer.exporter,
         })
     }

@@ -35,8 +35,9 @@ pub(super) struct BuildArgs {
     /// Name the image; with several targets, say which one is meant: `-t api=registry.example/api:1`
     #[arg(short, long = "tag", value_name = "[TARGET=]NAME")]
     pub(super) tags: Vec<String>,
-    /// Where images go, beside their tags: a directory, or `type=image|registry|oci|docker|tar|local,dest=PATH`;
-    /// with several targets, write `{target}` in the path
+    /// Where images go, beside their tags: a directory, `-` for a tar archive on the standard output, or
+    /// `type=image|registry|oci|docker|tar|local|cacheonly,dest=PATH`; with several targets, write `{target}` in the
+    /// path; `type=local,dest=DIRECTORY,mode=delete` removes what else is in the directory
     #[arg(short, long = "output", value_name = "OUTPUT")]
     pub(super) outputs: Vec<Output>,
     /// Push images to the registries that their tags name

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use stagewright_plan::{Problem, Problems};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::args::BuildArgs;
-use super::error::{CliError, FAILED, problems};
+use super::error::{CLOSED, CliError, FAILED, problems};
 use super::interrupt::Interrupt;
 use super::{Program, inputs, runtime, tell, terminal, write_out};
-use crate::builder::{Event, Failure, Product, Report, Running, TargetReport};
+use crate::builder::{Event, Failure, Output, Product, Report, Running, TargetReport};
 use crate::diagnostics;
 use crate::driver::DriveError;
 use crate::progress::{Display, Mode, Options};
@@ -37,14 +37,21 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
         running = start(program, args) => running?,
         code = interrupt.came() => return Ok(ExitCode::from(code)),
     };
-    interrupt.begun(running.commits());
+    interrupt.begun(running.written());
     let (report, display) = follow(running, args.progress, &interrupt).await;
     let code = exit_code(&report, interrupt.code());
     match code {
-        0 => tell(&hints(&report)),
+        0 if args.outputs.is_empty() => tell(&hints(&report)),
+        0 => {}
         _ => tell(&failures(&report, &display)),
     }
-    let shown = write_out(summary(&report).as_bytes());
+    let summary = summary(&report);
+    let shown = if args.outputs.iter().any(Output::is_stdout) {
+        tell(&summary);
+        Ok(())
+    } else {
+        write_out(summary.as_bytes())
+    };
     if let Some(path) = &args.metadata_file {
         write_metadata(path, &report)?;
     }
@@ -53,6 +60,9 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
 }
 
 async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliError> {
+    if args.outputs.iter().any(Output::is_stdout) && io::stdout().is_terminal() {
+        return Err(CliError::Archive);
+    }
     let mut options = args.what.options()?;
     for tag in &args.tags {
         options = options.tag(tag);
@@ -115,9 +125,11 @@ async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Rep
 /// What became of the targets decides, not that a signal came: it may have come too late, or after a failure.
 fn exit_code(report: &Report, interrupted: Option<u8>) -> u8 {
     let cancelled = report.failures().any(|(_, failure)| failure.is_cancelled());
+    let quiet = |failure: &Failure| failure.is_cancelled() || failure.is_closed_pipe();
     match interrupted {
         _ if report.is_success() => 0,
         Some(code) if cancelled => code,
+        _ if report.failures().all(|(_, failure)| quiet(failure)) => CLOSED,
         _ => FAILED,
     }
 }
@@ -165,7 +177,7 @@ fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
     let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for TargetReport { target, gates, outcome, .. } in report.targets.iter().map(AsRef::as_ref) {
         let Err(failure) = outcome else { continue };
-        if failure.is_cancelled() {
+        if failure.is_cancelled() || failure.is_closed_pipe() {
             continue;
         }
         let problem = failure.drive().and_then(DriveError::problem);
@@ -211,6 +223,7 @@ mod tests {
     use std::sync::Arc;
 
     use buildkit_client::BuildError;
+    use buildkit_client::session::filesend::ExportError;
     use buildkit_gateway::GatewayError;
     use stagewright_plan::plan::Role;
 
@@ -239,5 +252,11 @@ mod tests {
         check(vec![done(), done()], Some(130), 0);
         check(vec![done(), failed()], Some(130), 1);
         check(vec![failed(), cancelled()], Some(143), 143);
+        let closed = || {
+            let source = io::Error::from(io::ErrorKind::BrokenPipe);
+            Err(Failure::from(ExportError::Write { target: "standard output".to_owned(), source }))
+        };
+        check(vec![done(), closed()], None, 141);
+        check(vec![failed(), closed()], None, 1);
     }
 }

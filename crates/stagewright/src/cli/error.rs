@@ -22,6 +22,9 @@ pub(super) const INTERRUPTED: u8 = 130;
 /// The exit code of a build that SIGTERM ended.
 pub(super) const TERMINATED: u8 = 143;
 
+/// The exit code of a build whose reader wanted no more: as if SIGPIPE had ended it.
+pub(super) const CLOSED: u8 = 141;
+
 /// Why a command stops.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
@@ -43,6 +46,9 @@ pub(super) enum CliError {
     /// Bytes for a person.
     #[error("a definition is not text: pipe it into a file, or into `buildctl build`")]
     Terminal,
+    /// An archive for a person.
+    #[error("an archive is not text: pipe it into a file or a program, or name a file with dest=PATH")]
+    Archive,
     /// The standard output does not take what was asked for.
     #[error("cannot write to the standard output: {0}")]
     Write(io::Error),
@@ -93,7 +99,9 @@ impl CliError {
             | Self::Write(_)
             | Self::Metadata { .. }
             | Self::Runtime(_) => FAILED,
-            Self::Problems(_) | Self::Input(_) | Self::Definition(_) | Self::Terminal => USAGE,
+            Self::Problems(_) | Self::Input(_) | Self::Definition(_) | Self::Terminal | Self::Archive => {
+                USAGE
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Signals that end a build: in good order on the first, at once on the second.
+//! Signals that end a build: in good order on the first, at once on the second. Neither leaves half a file.
 
 use std::future::pending;
 use std::process;
@@ -7,14 +7,21 @@ use std::time::Duration;
 
 use buildkit_client::CancellationToken;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
-use tokio::time::sleep;
+use tokio::sync::OwnedRwLockWriteGuard;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use crate::builder::Written;
 
 use super::error::{CliError, INTERRUPTED, TERMINATED};
 
 /// How long a build that was interrupted may take to end in good order: longer than a cancelled build waits for the
 /// daemon, and for its sessions after that.
 const LIMIT: Duration = Duration::from_millis(2800);
+/// How long a second signal waits for files that are being put into place: a part of them is worse than all or none.
+const COMMIT_LIMIT: Duration = Duration::from_millis(500);
+/// How long removing what is half written may take.
+const CLEAN_UP_LIMIT: Duration = Duration::from_secs(2);
 
 /// Whether a signal came, and what may still be cut short by it.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +29,7 @@ pub(super) struct Interrupt {
     code: Arc<OnceLock<u8>>,
     cancel: CancellationToken,
     ended: CancellationToken,
-    commits: Arc<OnceLock<Arc<RwLock<()>>>>,
+    written: Arc<OnceLock<Written>>,
 }
 
 impl Interrupt {
@@ -48,9 +55,9 @@ impl Interrupt {
         self.code.get().copied()
     }
 
-    /// A build has begun, which puts files into place only while it reads this lock.
-    pub(super) fn begun(&self, commits: Arc<RwLock<()>>) {
-        self.commits.get_or_init(|| commits);
+    /// A build has begun, which writes this.
+    pub(super) fn begun(&self, written: Written) {
+        self.written.get_or_init(|| written);
     }
 
     /// The build has ended: what is left to tell is not cut short, except by a second signal.
@@ -63,9 +70,13 @@ impl Interrupt {
         self.code.get_or_init(|| code);
         self.cancel.cancel();
         let _no_commit = tokio::select! {
-            _ = next(&mut interrupts, &mut terminations) => None,
+            _ = next(&mut interrupts, &mut terminations) => timeout(COMMIT_LIMIT, self.no_commit()).await.ok().flatten(),
             guard = self.limit(LIMIT) => guard,
         };
+        tokio::select! {
+            () = self.clean_up() => {}
+            _ = next(&mut interrupts, &mut terminations) => {}
+        }
         process::exit(i32::from(code));
     }
 
@@ -76,11 +87,24 @@ impl Interrupt {
                 () = self.ended.cancelled() => pending().await,
                 () = sleep(limit) => {}
             }
-            match self.commits.get().cloned().map(RwLock::try_write_owned) {
+            match self.written.get().map(|written| written.commits.clone().try_write_owned()) {
                 None => return None,
                 Some(Ok(guard)) => return Some(guard),
                 Some(Err(_)) => {}
             }
+        }
+    }
+
+    /// Waits until no file is being put into place. No other one is, from then on.
+    async fn no_commit(&self) -> Option<OwnedRwLockWriteGuard<()>> {
+        let commits = Arc::clone(&self.written.get()?.commits);
+        Some(commits.write_owned().await)
+    }
+
+    /// Removes what is half written.
+    async fn clean_up(&self) {
+        if let Some(written) = self.written.get().cloned() {
+            let _ = timeout(CLEAN_UP_LIMIT, spawn_blocking(move || written.give_up())).await;
         }
     }
 }
@@ -94,8 +118,6 @@ async fn next(interrupts: &mut Signal, terminations: &mut Signal) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::timeout;
-
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(20);
@@ -103,8 +125,9 @@ mod tests {
     #[tokio::test]
     async fn the_limit_waits_for_a_commit_and_prevents_the_next() {
         let interrupt = Interrupt::default();
-        let commits = Arc::new(RwLock::new(()));
-        interrupt.begun(Arc::clone(&commits));
+        let written = Written::default();
+        let commits = Arc::clone(&written.commits);
+        interrupt.begun(written);
         let commit = Arc::clone(&commits).read_owned().await;
         assert!(timeout(SHORT * 5, interrupt.limit(SHORT)).await.is_err(), "cut short");
         drop(commit);

@@ -28,8 +28,8 @@ use error::{CliError, USAGE};
 
 /// A build program as a command line: `build`, `print`, `plan` and `targets`.
 ///
-/// Exits with 0 if all went well, 1 if a build failed, 2 if the command line or the program is wrong, and 130 or
-/// 143 if SIGINT or SIGTERM cancelled a target.
+/// Exits with 0 if all went well, 1 if a build failed, 2 if the command line or the program is wrong, 130 or 143 if
+/// SIGINT or SIGTERM cancelled a target, and 141 if whoever reads an archive from the standard output went away.
 pub fn main<P, O>(build: impl Fn(&Build, P) -> O) -> ExitCode
 where
     P: DeserializeOwned + JsonSchema,

@@ -6,17 +6,16 @@
 //!
 //! Exports are all or nothing. [`Exports::prepare`] checks before the build that every target could be
 //! written; what arrives goes to a private place beside its target; [`Exports::commit`], called when the
-//! solve has succeeded, puts all of it into place. Without commit nothing is left.
+//! solve has succeeded, puts all of it into place. Without commit nothing is left; who ends the process while
+//! something still comes calls [`Exports::give_up`] first.
 
 mod exports;
+mod file;
 mod raw;
 #[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
-use std::fs::{OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
@@ -37,8 +36,11 @@ use tower::Service;
 use crate::client::MAX_MESSAGE;
 use crate::fsutil::disk::{DiskError, Staging};
 use crate::fsutil::packet::Packet;
+use crate::fsutil::partial::Partials;
+use crate::fsutil::place::Others;
 use crate::fsutil::receive::{Action, ReceiveOptions, Receiver};
-use exports::{Arrived, Job, Sink, directory_of, is_special, status};
+use exports::{Arrived, Job, Sink, status};
+use file::write_chunks;
 use raw::Raw;
 
 pub use exports::{ExportError, ExportTarget, Exported, Exports};
@@ -48,6 +50,8 @@ pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSend/DiffCopy"];
 
 /// Messages on their way to the disk or to the connection.
 const QUEUE: usize = 16;
+/// Pieces of a file on their way to the disk: they have three megabytes each.
+const PIECES: usize = 4;
 
 /// The service that a session mounts.
 #[derive(Clone, Debug)]
@@ -100,14 +104,16 @@ impl StreamingService<Bytes> for DiffCopy {
         let exports = self.exports.clone();
         Box::pin(async move {
             let id = exporter_id(request.metadata())?;
-            let job = exports.begin(id)?;
+            let job = exports.begin(id, request.metadata())?;
             let (output, messages) = mpsc::channel(QUEUE);
             // A task of its own: one stream that waits must not hold up another.
             tokio::spawn(async move {
                 let result = match job {
                     Job::Bytes { target, sink } => receive_bytes(request.into_inner(), target, sink).await,
-                    Job::Tree { path, options } => {
-                        receive_tree(request.into_inner(), &output, path, options).await
+                    Job::Tree { path, options, others, partials } => {
+                        let staged = path.clone();
+                        let disk = move |queue| stage(&staged, others, &partials, queue);
+                        receive_tree(request.into_inner(), &output, path, options, disk).await
                     }
                 };
                 match result {
@@ -147,7 +153,7 @@ impl From<ExportError> for Broken {
 
 /// Takes the bytes of one file until the daemon ends them.
 async fn receive_bytes(mut input: Streaming<Bytes>, target: String, sink: Sink) -> Result<Arrived, Broken> {
-    let (chunks, queue) = mpsc::channel(QUEUE);
+    let (chunks, queue) = mpsc::channel(PIECES);
     let disk = spawn_blocking(move || write_chunks(sink, queue));
     let taken = loop {
         let message = match input.message().await {
@@ -170,45 +176,16 @@ async fn receive_bytes(mut input: Streaming<Bytes>, target: String, sink: Sink) 
     Ok(written.map_err(|source| ExportError::Write { target, source })?)
 }
 
-fn write_chunks(sink: Sink, mut queue: mpsc::Receiver<Bytes>) -> io::Result<Arrived> {
-    let mut copy = |out: &mut dyn Write| -> io::Result<u64> {
-        let mut bytes = 0;
-        while let Some(chunk) = queue.blocking_recv() {
-            out.write_all(&chunk)?;
-            bytes += chunk.len() as u64;
-        }
-        out.flush()?;
-        Ok(bytes)
-    };
-    match sink {
-        Sink::Writer(mut writer) => Ok(Arrived::Written { bytes: copy(&mut writer)? }),
-        Sink::File(path) if is_special(&path) => {
-            let mut file = OpenOptions::new().write(true).open(path)?;
-            Ok(Arrived::Written { bytes: copy(&mut file)? })
-        }
-        Sink::File(path) => {
-            let mut temporary = tempfile::Builder::new()
-                .prefix(".export-")
-                .suffix(".partial")
-                .permissions(Permissions::from_mode(0o666))
-                .tempfile_in(directory_of(&path))?;
-            let bytes = copy(temporary.as_file_mut())?;
-            temporary.as_file().sync_all()?;
-            Ok(Arrived::File { temporary, bytes })
-        }
-    }
-}
-
 /// Takes a tree: a [`Receiver`] with a socket and a disk thread around it.
 async fn receive_tree(
     mut input: Streaming<Bytes>,
     output: &mpsc::Sender<Result<Bytes, Status>>,
     path: PathBuf,
     options: ReceiveOptions,
+    disk: impl FnOnce(mpsc::Receiver<Action>) -> Result<Staging, DiskError> + Send + 'static,
 ) -> Result<Arrived, Broken> {
     let (actions, queue) = mpsc::channel(QUEUE);
-    let staged = path.clone();
-    let mut disk = Some((actions, spawn_blocking(move || stage(&staged, queue))));
+    let mut disk = Some((actions, spawn_blocking(move || disk(queue))));
     let mut receiver = Receiver::new(options);
     let mut staging = None;
     let result = loop {
@@ -265,7 +242,9 @@ async fn receive_tree(
     if let Some((actions, thread)) = disk.take() {
         // What was written so far is gone before anybody hears of the failure.
         drop(actions);
-        drop(thread.await);
+        let staging = thread.await;
+        // It may be large: removing it is for a thread that may block.
+        let _ = spawn_blocking(move || drop(staging)).await;
     }
     if let Err(Broken::Here(error)) = &result {
         receiver.fail(error.to_string());
@@ -276,8 +255,13 @@ async fn receive_tree(
     result
 }
 
-fn stage(path: &Path, mut queue: mpsc::Receiver<Action>) -> Result<Staging, DiskError> {
-    let mut staging = Staging::new(path)?;
+fn stage(
+    path: &Path,
+    others: Others,
+    partials: &Partials,
+    mut queue: mpsc::Receiver<Action>,
+) -> Result<Staging, DiskError> {
+    let mut staging = Staging::beside(path, others, partials)?;
     while let Some(action) = queue.blocking_recv() {
         staging.perform(action)?;
     }

@@ -1,4 +1,7 @@
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use tonic::client::Grpc as Client;
@@ -11,11 +14,18 @@ use crate::fsutil::walk::{Filter, Step, Walk};
 
 /// A call as the daemon makes it.
 async fn call(exports: &Exports, id: &str) -> Result<(mpsc::Sender<Bytes>, Streaming<Bytes>), Status> {
+    call_with(exports, &[("buildkit-attachable-exporter-id", id)]).await
+}
+
+async fn call_with(
+    exports: &Exports,
+    headers: &[(&'static str, &str)],
+) -> Result<(mpsc::Sender<Bytes>, Streaming<Bytes>), Status> {
     let (say, said) = mpsc::channel(1000);
     let mut request = Request::new(ReceiverStream::new(said));
-    request
-        .metadata_mut()
-        .insert("buildkit-attachable-exporter-id", id.parse().unwrap());
+    for (key, value) in headers {
+        request.metadata_mut().append(*key, value.parse().unwrap());
+    }
     let mut client = Client::new(exports.service());
     client.ready().await.unwrap();
     let answer = client
@@ -45,7 +55,13 @@ async fn send_file(exports: &Exports, id: &str, chunks: &[&'static [u8]]) -> Res
 
 /// Sends a directory as the `local` exporter does.
 async fn send_tree(exports: &Exports, id: &str, from: &Path) -> Result<(), Status> {
-    let (say, mut heard) = call(exports, id).await?;
+    send_tree_on(call(exports, id).await?, from).await
+}
+
+async fn send_tree_on(
+    (say, mut heard): (mpsc::Sender<Bytes>, Streaming<Bytes>),
+    from: &Path,
+) -> Result<(), Status> {
     let root = Arc::new(Root::open(from).unwrap());
     let mut sender = Sender::new();
     for step in Walk::new(Arc::clone(&root), Filter::default()) {
@@ -96,7 +112,10 @@ async fn a_file_appears_at_commit_and_not_before() {
     send_file(&exports, "0", &[b"new ", b"bytes"]).await.unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"old");
     let exported = exports.commit().await.unwrap();
-    assert_eq!(exported, [Exported { id: 0, path: Some(path.clone()), bytes: 9, entries: 1 }]);
+    assert_eq!(
+        exported,
+        [Exported { id: 0, path: Some(path.clone()), bytes: 9, entries: 1, metadata: BTreeMap::new() }]
+    );
     assert_eq!(fs::read(&path).unwrap(), b"new bytes");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o604);
     assert_eq!(names(dir.path()), ["out.tar"]);
@@ -178,7 +197,10 @@ async fn a_tree_is_received_while_another_stream_waits() {
     drop(waiting);
     assert!(heard.message().await.unwrap().is_none());
     let exported = exports.commit().await.unwrap();
-    assert_eq!(exported[1], Exported { id: 1, path: Some(out.clone()), bytes: 1390, entries: 500 });
+    assert_eq!(
+        exported[1],
+        Exported { id: 1, path: Some(out.clone()), bytes: 1390, entries: 500, metadata: BTreeMap::new() }
+    );
     assert_eq!(fs::read(out.join("f499")).unwrap(), b"499");
     assert_eq!(names(dir.path()), ["out", "tar"]);
 }
@@ -247,4 +269,129 @@ fn targets_are_checked_before_the_build() {
     assert!(matches!(prepare(directory(&file.join("out"))), ExportError::NotADirectory { .. }));
     Exports::prepare([(0, directory(&dir.path().join("not/yet/there")))]).unwrap();
     assert_eq!(names(dir.path()), ["file"]);
+}
+
+#[tokio::test]
+async fn what_the_daemon_tells_of_a_file_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let exports = one(ExportTarget::File(dir.path().join("out")));
+    let headers =
+        [("exporter-md-containerimage.digest", "sha256:1"), ("exporter-md-a", "1"), ("exporter-md-a", "2")];
+    let (say, mut heard) = call_with(&exports, &headers).await.unwrap();
+    drop(say);
+    assert!(heard.message().await.unwrap().is_none());
+    let exported = exports.commit().await.unwrap();
+    let told: Vec<_> = exported[0]
+        .metadata
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(told, ["a=1,2", "containerimage.digest=sha256:1"]);
+}
+
+#[tokio::test]
+async fn a_mirror_is_one_stream_with_everything() {
+    let (dir, tree) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(dir.path().join("extra"), "").unwrap();
+    fs::write(tree.path().join("f"), "").unwrap();
+    let mirror = || one(ExportTarget::Mirror(dir.path().into(), ReceiveOptions::default()));
+    let exports = mirror();
+    let status = call(&exports, "0").await.err().unwrap();
+    assert!(status.message().ends_with("the daemon is too old for mode=delete"), "{status}");
+    assert!(matches!(exports.failure(), Some(ExportError::NoMirror { .. })));
+    let exports = mirror();
+    let headers = [("buildkit-exporter-multi-platform", "1")];
+    send_tree_on(call_with(&exports, &headers).await.unwrap(), tree.path())
+        .await
+        .unwrap();
+    assert_eq!(call_with(&exports, &headers).await.err().unwrap().code(), tonic::Code::FailedPrecondition);
+    exports.commit().await.unwrap();
+    assert_eq!(names(dir.path()), ["f"]);
+}
+
+#[tokio::test]
+async fn an_output_that_cannot_be_placed_takes_the_others_back() {
+    let (dir, tree) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| dir.path().join(name);
+    fs::write(tree.path().join("f"), "new").unwrap();
+    fs::write(path("a"), "old").unwrap();
+    let exports = Exports::prepare([
+        (0, ExportTarget::File(path("a"))),
+        (1, ExportTarget::File(path("b"))),
+        (2, ExportTarget::Directory(path("c/d"), ReceiveOptions::default())),
+        (3, ExportTarget::File(path("z"))),
+    ])
+    .unwrap();
+    for id in ["0", "1", "3"] {
+        send_file(&exports, id, &[b"new"]).await.unwrap();
+    }
+    send_tree(&exports, "2", tree.path()).await.unwrap();
+    fs::create_dir(path("z")).unwrap();
+    let error = exports.commit().await.unwrap_err().to_string();
+    assert_eq!(error, format!("cannot write {}: is a directory", path("z").display()));
+    assert_eq!(names(dir.path()), ["a", "z"]);
+    assert_eq!(fs::read(path("a")).unwrap(), b"old");
+}
+
+#[tokio::test]
+async fn what_is_given_up_while_it_comes_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = ExportTarget::Directory(dir.path().join("tree"), ReceiveOptions::default());
+    let exports = Exports::prepare([(0, ExportTarget::File(dir.path().join("out"))), (1, tree)]).unwrap();
+    let (say_file, mut heard) = call(&exports, "0").await.unwrap();
+    say_file.send(chunk(b"half")).await.unwrap();
+    let (say_tree, mut heard_tree) = call(&exports, "1").await.unwrap();
+    let stat = Stat { path: b"f".to_vec(), mode: Mode(0o644), size: 9, ..Stat::default() };
+    say_tree.send(message(Packet::Stat(Box::new(stat)))).await.unwrap();
+    heard_tree.message().await.unwrap().unwrap();
+    while names(dir.path()).len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    exports.give_up().await;
+    assert!(names(dir.path()).is_empty());
+    say_tree
+        .send(message(Packet::Data { id: 0, bytes: Bytes::from_static(b"x") }))
+        .await
+        .unwrap();
+    drop(say_file);
+    assert!(heard.message().await.is_err());
+    assert!(call(&exports, "0").await.is_err());
+    assert!(names(dir.path()).is_empty());
+}
+
+/// Takes nothing before it is let.
+struct Slow(std::sync::mpsc::Receiver<()>);
+
+impl io::Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // When nobody holds it back any more, it takes everything.
+        let _ = self.0.recv();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn little_waits_for_a_slow_disk() {
+    let (release, held) = std::sync::mpsc::channel();
+    let exports = one(ExportTarget::Writer(Box::new(Slow(held))));
+    let (say, mut heard) = call(&exports, "0").await.unwrap();
+    let piece = Bytes::from(BytesMessage { data: vec![0; 1 << 20].into() }.encode_to_vec());
+    for _ in 0..100 {
+        say.send(piece.clone()).await.unwrap();
+    }
+    let unread = || say.max_capacity() - say.capacity();
+    let mut before = usize::MAX;
+    while before != unread() {
+        before = unread();
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!((1..=PIECES + 4).contains(&(100 - before)), "{} of 100 were taken in", 100 - before);
+    drop(release);
+    drop(say);
+    assert!(heard.message().await.unwrap().is_none());
+    assert_eq!(exports.commit().await.unwrap()[0].bytes, 100 << 20);
 }

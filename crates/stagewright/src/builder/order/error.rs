@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::builder::output::OutputError;
+
 /// Options that do not fit the build, or each other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -70,10 +72,15 @@ pub enum OptionsError {
         target: String,
     },
     /// Several targets would be written to one place.
-    #[error("output `{output}` has one destination for several targets: write `{{target}}` in it")]
+    #[error("output `{output}` has one destination for several targets: {}", match stdout {
+        true => "name one with `--target`",
+        false => "write `{target}` in it",
+    })]
     SharedDest {
         /// The output.
         output: String,
+        /// Whether it is the standard output.
+        stdout: bool,
     },
     /// Two outputs would be written to one place.
     #[error("two outputs go to {}", dest.display())]
@@ -81,6 +88,23 @@ pub enum OptionsError {
         /// The place.
         dest: PathBuf,
     },
+    /// Two outputs would be written to the standard output.
+    #[error("two outputs go to the standard output: name a file for all but one")]
+    SameStdout,
+    /// An output into a directory that another one empties.
+    #[error(
+        "the output to {} would be removed by the one to {}, which has mode=delete: write it elsewhere",
+        dest.display(), mirror.display()
+    )]
+    InMirror {
+        /// The directory that becomes equal to an export.
+        mirror: PathBuf,
+        /// The place in it.
+        dest: PathBuf,
+    },
+    /// An attribute of an output.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The main context, given by name.
     #[error("context `context` is the build's own directory, and is not given by name: give it as DIRECTORY")]
     MainContext,

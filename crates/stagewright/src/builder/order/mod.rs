@@ -5,9 +5,12 @@
 mod error;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{self, Component, Path, PathBuf};
 
 use buildkit_client::Exporter;
+use buildkit_client::fsutil::receive::ReceiveOptions;
+use buildkit_client::session::filesend::ExportTarget;
 use buildkit_llb::ImageRef;
 use stagewright_plan::Plan;
 use stagewright_plan::check::Checked;
@@ -17,7 +20,7 @@ use stagewright_plan::plan::{Role, Target};
 pub use error::OptionsError;
 
 use super::options::BuildOptions;
-use super::output::{Output, OutputKind};
+use super::output::{Dest, LOCAL_ATTRS, Output, OutputKind};
 
 /// One target, and what is done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +38,16 @@ pub(super) struct Order {
 /// One exporter, with the place of what it sends here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Export {
-    pub(super) kind: OutputKind,
     pub(super) exporter: Exporter,
-    pub(super) dest: Option<PathBuf>,
+    pub(super) sent: Option<Sent>,
+}
+
+/// Where what an exporter sends goes, and what is taken of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    File(PathBuf),
+    Directory { path: PathBuf, mirror: bool, options: ReceiveOptions },
+    Stdout,
 }
 
 /// The orders of a build.
@@ -71,12 +81,12 @@ pub(super) fn orders(
     }
 
     let mut orders = Vec::new();
-    let mut taken = BTreeSet::new();
+    let mut taken = Taken::default();
     for (target, role) in &targets {
         let tags = tags.get(target.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut exports = Vec::new();
         if role.is_image() {
-            for output in &outputs {
+            for output in outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly) {
                 exports.push(export(output, &target.name, tags)?);
             }
             if outputs.is_empty() && !tags.is_empty() {
@@ -86,10 +96,8 @@ pub(super) fn orders(
                 exports.push(export(&Output::image(), &target.name, tags)?);
             }
         }
-        for dest in exports.iter().filter_map(|export| export.dest.clone()) {
-            if !taken.insert(place(&dest)) {
-                return Err(OptionsError::SameDest { dest });
-            }
+        for sent in exports.iter().filter_map(|export| export.sent.as_ref()) {
+            taken.take(sent)?;
         }
         let stage = plan.plan().stage(&target.stage);
         let gates = stage.map(|stage| plan.gates(stage)).unwrap_or_default();
@@ -221,16 +229,15 @@ fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<
             None => outputs.push(Output::push()),
         }
     }
-    if let (Some(output), []) = (outputs.first(), images) {
+    let mut sent = outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly);
+    if let (Some(output), []) = (sent.next(), images) {
         let what = if output.pushes() { "push" } else { "export" };
         return Err(OptionsError::Tester { target: targets[0].to_owned(), what });
     }
     if images.len() > 1 {
-        let shared = outputs
-            .iter()
-            .find(|output| output.kind != OutputKind::Image && !output.is_per_target());
+        let shared = outputs.iter().find(|output| !output.is_per_target());
         if let Some(output) = shared {
-            return Err(OptionsError::SharedDest { output: output.to_string() });
+            return Err(OptionsError::SharedDest { output: output.to_string(), stdout: output.is_stdout() });
         }
     }
     Ok(outputs)
@@ -244,7 +251,78 @@ fn export(output: &Output, target: &str, tags: &[String]) -> Result<Export, Opti
     if output.pushes() && !exporter.attrs.contains_key("name") {
         return Err(OptionsError::PushWithoutTag { target: target.to_owned() });
     }
-    Ok(Export { kind: output.kind, exporter, dest: output.dest_of(target) })
+    let mirror = output.mirrors()?;
+    let options = ReceiveOptions {
+        setuid: output.wants("setuid")?,
+        devices: output.wants("devices")?,
+        xattrs: output.wants("xattrs")?,
+    };
+    if output.kind == OutputKind::Local {
+        exporter.attrs.retain(|key, _| !LOCAL_ATTRS.contains(&key.as_str()));
+    }
+    let sent = output.dest_of(target).map(|dest| match dest {
+        Dest::Path(path) if output.kind == OutputKind::Local => Sent::Directory { path, mirror, options },
+        Dest::Path(path) => Sent::File(path),
+        Dest::Stdout => Sent::Stdout,
+    });
+    Ok(Export { exporter, sent })
+}
+
+impl Sent {
+    /// The file or directory that it becomes.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Directory { path, .. } => Some(path),
+            Self::Stdout => None,
+        }
+    }
+
+    /// What the session is given for it.
+    pub(super) fn target(&self) -> ExportTarget {
+        match self.clone() {
+            Self::File(path) => ExportTarget::File(path),
+            Self::Directory { path, mirror: false, options } => ExportTarget::Directory(path, options),
+            Self::Directory { path, mirror: true, options } => ExportTarget::Mirror(path, options),
+            Self::Stdout => ExportTarget::Writer(Box::new(io::stdout())),
+        }
+    }
+}
+
+/// The places that outputs go to.
+#[derive(Default)]
+struct Taken {
+    places: BTreeSet<PathBuf>,
+    mirrors: BTreeSet<PathBuf>,
+    stdout: bool,
+}
+
+impl Taken {
+    /// Takes one more, which nothing else may go to.
+    fn take(&mut self, sent: &Sent) -> Result<(), OptionsError> {
+        let Some(dest) = sent.path() else {
+            return if std::mem::replace(&mut self.stdout, true) {
+                Err(OptionsError::SameStdout)
+            } else {
+                Ok(())
+            };
+        };
+        let new = place(dest);
+        if self.places.contains(&new) {
+            return Err(OptionsError::SameDest { dest: dest.to_owned() });
+        }
+        let removes = |mirror: &PathBuf, other: &PathBuf| other.starts_with(mirror);
+        if let Some(mirror) = self.mirrors.iter().find(|mirror| removes(mirror, &new)) {
+            return Err(OptionsError::InMirror { mirror: mirror.clone(), dest: new });
+        }
+        if matches!(sent, Sent::Directory { mirror: true, .. }) {
+            if let Some(dest) = self.places.iter().find(|other| removes(&new, other)) {
+                return Err(OptionsError::InMirror { mirror: new, dest: dest.clone() });
+            }
+            self.mirrors.insert(new.clone());
+        }
+        self.places.insert(new);
+        Ok(())
+    }
 }
 
 /// One text for each place, however it is written. Links are not followed: the place may not be there yet.
@@ -297,11 +375,14 @@ mod tests {
                 .iter()
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect();
-            let dest = export
-                .dest
-                .as_ref()
-                .map(|dest| format!(" > {}", dest.display()))
-                .unwrap_or_default();
+            let dest = match &export.sent {
+                Some(Sent::Stdout) => " > -".to_owned(),
+                Some(Sent::Directory { path, mirror: true, options }) => {
+                    format!(" >> {} {}", path.display(), options.setuid)
+                }
+                Some(Sent::File(path) | Sent::Directory { path, .. }) => format!(" > {}", path.display()),
+                None => String::new(),
+            };
             format!(" {}[{}]{dest}", export.exporter.kind, attrs.join(";"))
         };
         orders
@@ -345,6 +426,13 @@ mod tests {
             api().output(Output::local("out")).output(Output::push().attr("name", "r.io/x")),
             &["api local[] > out image[name=r.io/x;push=true]"],
         );
+        check(api().output(Output::tar("").to_stdout()).output(Output::cache_only()), &["api tar[] > -"]);
+        check(options().target("unit").output(Output::cache_only()), &["unit"]);
+        let mirror = Output::local("out/{target}").attr("mode", "delete").attr("setuid", "1");
+        check(
+            options().output(mirror),
+            &["api local[mode=delete] >> out/api true", "web local[mode=delete] >> out/web true"],
+        );
     }
 
     #[test]
@@ -365,6 +453,15 @@ mod tests {
         check(api().push(), "has no tag: add `-t api=registry.example/api`");
         check(options().output(Output::tar("a.tar")), "write `{target}` in it");
         check(api().output(Output::tar("a")).output(Output::oci("a")), "two outputs go to a");
+        let stdout = || Output::tar("").to_stdout();
+        check(options().output(stdout()), "one destination for several targets: name one with `--target`");
+        check(api().output(stdout()).output(stdout()), "two outputs go to the standard output");
+        let mirror = || Output::local("a").attr("mode", "delete");
+        let inside = "/a/b would be removed by the one to ";
+        check(api().output(mirror()).output(Output::tar("a/b")), inside);
+        check(api().output(Output::tar("a/b")).output(mirror()), inside);
+        check(api().output(Output::local("a").attr("mode", "x")), "copy and delete are known");
+        check(api().tag("app").output(Output::cache_only()), "tag `app` is lost");
         check(api().tag("app"), "keeps no images");
         check(api().tag("app").output(Output::local("o")), "tag `app` is lost");
         check(api().tag("app").output(Output::push().attr("name", "r.io/x")), "tag `app` is lost");
