@@ -5,6 +5,7 @@
 mod cli;
 mod client;
 mod daemon;
+mod destinations;
 mod gates;
 mod microservices;
 mod outputs;

@@ -4,11 +4,18 @@ use std::fs;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use stagewright::builder::{Secret as SecretValue, StartError};
 use stagewright::{Build, BuildOptions, Output, Scratch, Targets, sh};
 use stagewright_tests::Archive;
 
-use crate::support::{builder, directory, end, unique};
+use crate::support::{builder, directory, end, image, unique, write};
+
+#[derive(Deserialize, JsonSchema)]
+struct Pull {
+    image: String,
+}
 
 fn files(b: &Build, (): ()) -> Targets {
     let src = b.context();
@@ -49,6 +56,114 @@ async fn a_directory_a_tar_and_an_oci_archive() {
     assert!(names.contains(&("sub/b".to_owned(), "b".to_owned())), "{names:?}");
     assert!(fs::metadata(&oci).unwrap().len() > 0);
     Archive::open(&oci).unwrap();
+}
+
+#[tokio::test]
+async fn every_exporter_at_once_from_one_solve() {
+    let (context, out) = (directory(&[("a", "a")]), tempfile::tempdir().unwrap());
+    let path = |name: &str| out.path().join(name);
+    let name = image("outputs", &unique());
+    let options = BuildOptions::new(context.path())
+        .output(Output::push().attr("name", &name).attr("push-by-digest", "false"))
+        .output(Output::oci(path("oci")))
+        .output(Output::docker(path("docker")))
+        .output(Output::tar(path("tar")))
+        .output(Output::local(path("local")))
+        .output(Output::cache_only());
+    let ended = end(builder().await.build(files, &options).await.unwrap())
+        .await
+        .expect_success();
+    let product = ended.report.product("app").unwrap();
+    assert_eq!(product.files.len(), 4);
+    assert_eq!(product.names, [name]);
+    for archive in ["oci", "docker"] {
+        Archive::open(&path(archive)).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path("local/a")).unwrap(), "a");
+    assert!(fs::metadata(path("tar")).unwrap().len() > 0);
+}
+
+#[tokio::test]
+async fn an_image_is_pushed_by_digest() {
+    let context = directory(&[("a", &unique())]);
+    let repository = image("by-digest", "x");
+    let name = repository.trim_end_matches(":x");
+    let push = Output::push().attr("name", name).attr("push-by-digest", "true");
+    let options = BuildOptions::new(context.path()).output(push);
+    let ended = end(builder().await.build(files, &options).await.unwrap())
+        .await
+        .expect_success();
+    let digest = ended.report.product("app").unwrap().digest.clone().unwrap();
+    let pull = |b: &Build, p: Pull| Targets::new().product(b.runtime("app", p.image.as_str()));
+    let options = BuildOptions::new(context.path()).arg("image", format!("{name}@{digest}"));
+    end(builder().await.build(pull, &options).await.unwrap()).await.expect_success();
+}
+
+#[tokio::test]
+async fn what_stays_in_the_cache_is_cached() {
+    let text = unique();
+    let build = move |b: &Build, (): ()| {
+        let image = b.runtime("app", "busybox").env("TEXT", &text).run("echo $TEXT > /text");
+        Targets::new().product(image)
+    };
+    let options = BuildOptions::new(".").output(Output::cache_only());
+    let first = end(builder().await.build(&build, &options).await.unwrap())
+        .await
+        .expect_success();
+    assert_eq!(first.ran().len(), 1);
+    let second = end(builder().await.build(&build, &options).await.unwrap())
+        .await
+        .expect_success();
+    assert_eq!(second.ran(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_directory_becomes_what_the_export_is() {
+    let (context, out) = (directory(&[("a", "a"), ("sub/b", "b")]), tempfile::tempdir().unwrap());
+    let outside = directory(&[("precious", "")]);
+    for (path, text) in [("a", "old"), ("sub/old", "old"), ("old/deep/f", "old")] {
+        write(&out.path().join(path), text);
+    }
+    std::os::unix::fs::symlink(outside.path(), out.path().join("link")).unwrap();
+    for (mode, kept) in [("copy", true), ("delete", false)] {
+        let options = BuildOptions::new(context.path()).output(Output::local(out.path()).attr("mode", mode));
+        end(builder().await.build(files, &options).await.unwrap())
+            .await
+            .expect_success();
+        for path in ["sub/old", "old/deep/f", "link"] {
+            assert_eq!(fs::symlink_metadata(out.path().join(path)).is_ok(), kept, "{mode}: {path}");
+        }
+        assert_eq!(fs::read_to_string(out.path().join("a")).unwrap(), "a");
+        assert_eq!(fs::read_to_string(out.path().join("sub/b")).unwrap(), "b");
+        assert!(outside.path().join("precious").exists());
+    }
+}
+
+#[tokio::test]
+async fn setuid_files_and_devices_come_only_when_asked_for() {
+    let build = |b: &Build, (): ()| {
+        let make = "echo > /su && chmod 4755 /su && mkfifo /pipe";
+        Targets::new().product(b.runtime("app", "busybox").run(make))
+    };
+    let out = tempfile::tempdir().unwrap();
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(out.path().join(name)).unwrap().permissions().mode() & 0o7777
+    };
+    let output = Output::local(out.path());
+    let options = BuildOptions::new(".").output(output.clone());
+    let ended = end(builder().await.build(build, &options).await.unwrap()).await;
+    let (_, failure) = ended.report.failures().next().expect("a pipe is not taken");
+    assert!(failure.to_string().contains("\"pipe\" is a device or a pipe"), "{failure}");
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
+    for (setuid, expected) in [("false", 0o755), ("true", 0o4755)] {
+        let output = output.clone().attr("devices", "true").attr("setuid", setuid);
+        let options = BuildOptions::new(".").output(output);
+        end(builder().await.build(build, &options).await.unwrap())
+            .await
+            .expect_success();
+        assert_eq!(mode("su"), expected);
+    }
 }
 
 #[tokio::test]

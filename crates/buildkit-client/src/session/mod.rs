@@ -128,7 +128,7 @@ impl SessionOptions {
         }
         if let Some(files) = self.file_sync {
             methods.extend(filesync::METHODS);
-            routes = routes.add_service(files);
+            routes = routes.add_service(files.server());
         }
         if let Some(files) = self.file_send {
             methods.extend(filesend::METHODS);

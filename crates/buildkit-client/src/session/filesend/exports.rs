@@ -402,7 +402,11 @@ fn check(target: ExportTarget) -> Result<(ExportTarget, String), ExportError> {
             if is_special(&real) {
                 check_access(&path, &real, Access::WRITE_OK)?;
             } else {
-                check_access(&path, directory_of(&real), Access::WRITE_OK | Access::EXEC_OK)?;
+                let place = directory_of(&real);
+                if place.exists() && !place.is_dir() {
+                    return Err(ExportError::NotADirectory { path: place.to_owned() });
+                }
+                check_access(&path, place, Access::WRITE_OK | Access::EXEC_OK)?;
             }
             Ok((ExportTarget::File(real), shown))
         }
@@ -475,6 +479,7 @@ pub(super) fn status(error: &ExportError) -> Status {
         Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
             Status::resource_exhausted(error.to_string())
         }
+        Some(io::ErrorKind::BrokenPipe) => Status::cancelled(error.to_string()),
         _ => Status::failed_precondition(error.to_string()),
     }
 }

@@ -18,6 +18,7 @@ mod tests;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use buildkit_proto::Message;
 use buildkit_proto::filesync::BytesMessage;
@@ -25,6 +26,7 @@ use buildkit_proto::fsutil as pb;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::codegen::BoxFuture;
@@ -50,6 +52,8 @@ pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSend/DiffCopy"];
 
 /// Messages on their way to the disk or to the connection.
 const QUEUE: usize = 16;
+/// How long a sender may take to stop once it is told that its tree is not wanted.
+const STOP_LIMIT: Duration = Duration::from_millis(500);
 /// Pieces of a file on their way to the disk: they have three megabytes each.
 const PIECES: usize = 4;
 
@@ -108,12 +112,14 @@ impl StreamingService<Bytes> for DiffCopy {
             let (output, messages) = mpsc::channel(QUEUE);
             // A task of its own: one stream that waits must not hold up another.
             tokio::spawn(async move {
+                let mut input = request.into_inner();
+                let is_tree = matches!(job, Job::Tree { .. });
                 let result = match job {
-                    Job::Bytes { target, sink } => receive_bytes(request.into_inner(), target, sink).await,
+                    Job::Bytes { target, sink } => receive_bytes(&mut input, target, sink).await,
                     Job::Tree { path, options, others, partials } => {
                         let staged = path.clone();
                         let disk = move |queue| stage(&staged, others, &partials, queue);
-                        receive_tree(request.into_inner(), &output, path, options, disk).await
+                        receive_tree(&mut input, &output, path, options, disk).await
                     }
                 };
                 match result {
@@ -121,7 +127,11 @@ impl StreamingService<Bytes> for DiffCopy {
                     Err(Broken::There(status)) => drop(output.send(Err(status)).await),
                     Err(Broken::Here(error)) => {
                         let status = status(&error);
+                        // Kept before the daemon hears of it: the solve's end asks for it.
                         exports.end(id, Err(error));
+                        if is_tree {
+                            say_why(&status, &output, &mut input).await;
+                        }
                         let _ = output.send(Err(status)).await;
                     }
                 }
@@ -152,7 +162,7 @@ impl From<ExportError> for Broken {
 }
 
 /// Takes the bytes of one file until the daemon ends them.
-async fn receive_bytes(mut input: Streaming<Bytes>, target: String, sink: Sink) -> Result<Arrived, Broken> {
+async fn receive_bytes(input: &mut Streaming<Bytes>, target: String, sink: Sink) -> Result<Arrived, Broken> {
     let (chunks, queue) = mpsc::channel(PIECES);
     let disk = spawn_blocking(move || write_chunks(sink, queue));
     let taken = loop {
@@ -178,7 +188,7 @@ async fn receive_bytes(mut input: Streaming<Bytes>, target: String, sink: Sink) 
 
 /// Takes a tree: a [`Receiver`] with a socket and a disk thread around it.
 async fn receive_tree(
-    mut input: Streaming<Bytes>,
+    input: &mut Streaming<Bytes>,
     output: &mpsc::Sender<Result<Bytes, Status>>,
     path: PathBuf,
     options: ReceiveOptions,
@@ -246,13 +256,15 @@ async fn receive_tree(
         // It may be large: removing it is for a thread that may block.
         let _ = spawn_blocking(move || drop(staging)).await;
     }
-    if let Err(Broken::Here(error)) = &result {
-        receiver.fail(error.to_string());
-        while let Some(packet) = receiver.poll_packet() {
-            let _ = output.send(Ok(pb::Packet::from(packet).encode_to_vec().into())).await;
-        }
-    }
     result
+}
+
+/// Tells the sender of a tree why it failed, and lets it stop: else it only sees that its stream is gone.
+async fn say_why(status: &Status, output: &mpsc::Sender<Result<Bytes, Status>>, input: &mut Streaming<Bytes>) {
+    let packet = pb::Packet::from(Packet::Error(status.message().to_owned()));
+    if output.send(Ok(packet.encode_to_vec().into())).await.is_ok() {
+        let _ = timeout(STOP_LIMIT, async { while let Ok(Some(_)) = input.message().await {} }).await;
+    }
 }
 
 fn stage(
