@@ -197,12 +197,6 @@ impl Receiver {
         self.out.push_back(Packet::Finish);
     }
 
-    /// Tells the sender that the transfer failed.
-    pub fn fail(&mut self, message: String) {
-        self.out.clear();
-        self.out.push_back(Packet::Error(message));
-    }
-
     /// The next packet to send.
     pub fn poll_packet(&mut self) -> Option<Packet> {
         self.out.pop_front()

@@ -260,7 +260,11 @@ async fn receive_tree(
 }
 
 /// Tells the sender of a tree why it failed, and lets it stop: else it only sees that its stream is gone.
-async fn say_why(status: &Status, output: &mpsc::Sender<Result<Bytes, Status>>, input: &mut Streaming<Bytes>) {
+async fn say_why(
+    status: &Status,
+    output: &mpsc::Sender<Result<Bytes, Status>>,
+    input: &mut Streaming<Bytes>,
+) {
     let packet = pb::Packet::from(Packet::Error(status.message().to_owned()));
     if output.send(Ok(packet.encode_to_vec().into())).await.is_ok() {
         let _ = timeout(STOP_LIMIT, async { while let Ok(Some(_)) = input.message().await {} }).await;

@@ -387,7 +387,7 @@ async fn little_waits_for_a_slow_disk() {
     let mut before = usize::MAX;
     while before != unread() {
         before = unread();
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!((1..=PIECES + 4).contains(&(100 - before)), "{} of 100 were taken in", 100 - before);
     drop(release);

@@ -5,12 +5,10 @@
 //! cannot be left. Files are read on blocking threads, a few at once; what waits to be sent is bounded.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use buildkit_proto::filesync::file_sync_server::{self, FileSyncServer};
 use buildkit_proto::fsutil as pb;
@@ -19,12 +17,8 @@ use percent_encoding::percent_decode;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::body::Body;
-use tonic::codegen::BoxFuture;
 use tonic::metadata::MetadataMap;
-use tonic::server::NamedService;
 use tonic::{Request, Response, Status, Streaming};
-use tower::Service;
 
 use crate::client::MAX_MESSAGE;
 use crate::fsutil::packet::Packet;
@@ -125,35 +119,18 @@ impl FileSync {
         self
     }
 
-    fn server(&self) -> FileSyncServer<Directories> {
+    /// As a session mounts it.
+    pub(super) fn server(&self) -> FileSyncServer<Directories> {
         FileSyncServer::new(self.directories.clone())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE)
     }
 }
 
-impl NamedService for FileSync {
-    const NAME: &'static str = <FileSyncServer<Directories> as NamedService>::NAME;
-}
-
-impl Service<http::Request<Body>> for FileSync {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<Self::Response, Infallible>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        self.server().call(request)
-    }
-}
-
 type Observer = Arc<dyn Fn(&SyncEvent) + Send + Sync>;
 
 #[derive(Clone)]
-struct Directories {
+pub(super) struct Directories {
     by_name: BTreeMap<String, LocalDir>,
     observer: Option<Observer>,
 }

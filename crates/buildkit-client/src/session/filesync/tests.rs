@@ -38,7 +38,7 @@ async fn call(
     for (key, value) in headers {
         request.metadata_mut().append(*key, value.parse().unwrap());
     }
-    let answer = FileSyncClient::new(files.clone()).diff_copy(request).await?;
+    let answer = FileSyncClient::new(files.server()).diff_copy(request).await?;
     Ok((say, answer.into_inner()))
 }
 
