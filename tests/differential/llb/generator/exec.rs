@@ -33,7 +33,7 @@ impl Generator {
         }
         let secrets = self.list(4, 3, Self::secret);
         Exec {
-            args: [self.word()].into_iter().chain(self.texts()).collect(),
+            args: [self.word()].into_iter().chain(self.list(1, 4, Self::given)).collect(),
             env: self.env(),
             dirs: self.list(2, 3, Self::path),
             user: self.sometimes(4, Self::word).unwrap_or_default(),
@@ -56,7 +56,7 @@ impl Generator {
             cgroup_parent: self.maybe_text(6),
             exit_codes: self.list(6, 4, |own| *own.pick(&[0, 1, -1, 127, 128, 255, i32::MAX, i32::MIN])),
             devices: self.list(6, 2, |own| Device {
-                name: format!("v.example/c={}", own.word()),
+                name: format!("v.example/c={}", own.hex(4)),
                 optional: own.one_in(2),
             }),
             root: self.input(graph),
@@ -69,13 +69,13 @@ impl Generator {
 
     /// Each name once: it is the callers of this house who decide about repeated ones.
     fn env(&mut self) -> Vec<(String, String)> {
-        let names = ["PATH", "A", "B", "a", "SSH_AUTH_SOCK", "X Y", "É", ""];
+        let names = ["PATH", "A", "B", "a", "SSH_AUTH_SOCK", "X Y", "É"];
         let mut env = Vec::new();
         let mut there = BTreeSet::new();
         for _ in 0..self.between(0, 5) {
             let name = *self.pick(&names);
             if there.insert(name) {
-                env.push((name.to_owned(), self.maybe_text(2)));
+                env.push((name.to_owned(), self.sometimes(2, Self::given).unwrap_or_default()));
             }
         }
         env

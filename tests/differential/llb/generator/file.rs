@@ -41,7 +41,7 @@ impl Generator {
                 created: self.created(),
             }),
             5 => Action::Mkfile(Mkfile {
-                path: self.path(),
+                path: self.named_path(),
                 mode: self.mode(),
                 data: self.sometimes(2, |own| own.hex(64)).unwrap_or_default(),
                 owner: self.owner(has_files),
@@ -50,7 +50,7 @@ impl Generator {
             6 => Action::Rm(Rm { path: self.path(), not_found: self.one_in(2), wildcard: self.one_in(2) }),
             _ => Action::Symlink(Symlink {
                 target: self.path(),
-                path: self.path(),
+                path: self.named_path(),
                 owner: self.owner(has_files),
                 created: self.created(),
             }),

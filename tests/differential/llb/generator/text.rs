@@ -83,6 +83,20 @@ impl Generator {
         (*self.pick(&PATHS)).to_owned()
     }
 
+    /// A path that is not the root, wherever it starts.
+    pub(crate) fn named_path(&mut self) -> String {
+        let mut path = self.path();
+        if path.trim_matches(['.', '/']).is_empty() {
+            path.push('f');
+        }
+        path
+    }
+
+    /// What a process can be given: anything but a zero byte.
+    pub(crate) fn given(&mut self) -> String {
+        self.text().replace('\0', "")
+    }
+
     pub(crate) fn hex(&mut self, digits: usize) -> String {
         (0..digits).map(|_| char::from(*self.pick(b"0123456789abcdef"))).collect()
     }
