@@ -174,12 +174,14 @@ impl Definition {
     /// This is what `buildctl build` reads from its standard input.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        // A message is its fields one after the other, so one entry of a list is written at a time.
-        let mut write = |part: pb::Definition| bytes.extend(part.encode_to_vec());
         if self.is_scratch() {
-            return bytes;
+            return Vec::new();
         }
+        let ops: usize = self.ops.iter().map(|op| op.bytes.len()).sum();
+        let mut bytes = Vec::with_capacity(ops + self.ops.len() * 150);
+        // A message is its fields one after the other, so one entry of a list is written at a time. A vector always
+        // has room, which is all that could fail.
+        let mut write = |part: pb::Definition| part.encode(&mut bytes).unwrap_or_default();
         for op in &self.ops {
             write(pb::Definition { def: vec![op.bytes.clone()], ..pb::Definition::default() });
         }

@@ -1,10 +1,10 @@
 //! The graph: ops with their inputs before them, each one there once.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crate::definition::EncodedOp;
+use crate::index::DigestIndex;
 use crate::source_map::{FileId, Location, Range, SourceFile, SourceMap};
 use crate::{CapSet, Definition, Digest, Metadata, Op, OpError, OpId, Output, caps, encode, loadable};
 
@@ -15,7 +15,7 @@ use crate::{CapSet, Definition, Digest, Metadata, Op, OpError, OpId, Output, cap
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     vertices: Vec<Vertex>,
-    by_digest: BTreeMap<Digest, OpId>,
+    by_digest: DigestIndex,
     files: Vec<SourceFile>,
 }
 
@@ -75,21 +75,19 @@ impl Graph {
         outputs: u32,
         metadata: Metadata,
     ) -> Result<OpId, OpError> {
-        let id = OpId(u32::try_from(self.vertices.len()).map_err(|_| OpError::TooManyOps)?);
-        match self.by_digest.entry(op.digest) {
-            Entry::Occupied(known) => {
-                let id = *known.get();
-                Arc::make_mut(&mut self.vertex_mut(id)?.metadata).merge(metadata);
-                Ok(id)
-            }
-            Entry::Vacant(place) => {
-                place.insert(id);
-                let metadata = Arc::new(metadata);
-                self.vertices
-                    .push(Vertex { op, inputs, outputs, metadata, locations: Vec::new() });
-                Ok(id)
-            }
+        if let Some(id) = self.find(op.digest) {
+            Arc::make_mut(&mut self.vertex_mut(id)?.metadata).merge(metadata);
+            return Ok(id);
         }
+        // The last number is not given away, so that there is one more than any position.
+        let id = u32::try_from(self.vertices.len()).ok().filter(|&id| id < u32::MAX);
+        let id = OpId(id.ok_or(OpError::TooManyOps)?);
+        let metadata = Arc::new(metadata);
+        self.vertices
+            .push(Vertex { op, inputs, outputs, metadata, locations: Vec::new() });
+        let vertices = &self.vertices;
+        self.by_digest.push(|position| vertices[position as usize].op.digest);
+        Ok(id)
     }
 
     /// Adds a file in which ops are written; an equal one that is there already is used instead.
@@ -176,7 +174,8 @@ impl Graph {
 
     /// The op of this digest.
     pub(crate) fn find(&self, digest: Digest) -> Option<OpId> {
-        self.by_digest.get(&digest).copied()
+        let digest_of = |position: u32| self.vertices[position as usize].op.digest;
+        self.by_digest.find(digest, digest_of).map(OpId)
     }
 
     /// The op and all that it depends on: inputs first, in the order in which each op lists them.

@@ -36,6 +36,7 @@ mod embed;
 mod encode;
 mod error;
 mod graph;
+mod index;
 mod loadable;
 mod metadata;
 mod op;
