@@ -125,6 +125,17 @@ fn definitions_of_the_go_client_are_read_back() {
         assert_eq!(digests, expected, "{}", golden.name);
         assert_eq!(definition.head().is_none(), golden.ops.is_empty(), "{}", golden.name);
         assert_eq!(Definition::decode(&definition.encode()).as_ref(), Ok(&definition), "{}", golden.name);
+        let bytes = definition.encode();
+        let read = Definition::decode(&bytes).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
+        let json: serde_json::Value = serde_json::from_str(&read.to_json()).unwrap();
+        assert_eq!(
+            json["ops"].as_array().unwrap().len(),
+            golden.ops.len().saturating_sub(1),
+            "{}",
+            golden.name
+        );
+        assert!(read.to_mermaid().starts_with("flowchart TD\n"), "{}", golden.name);
+        assert_eq!(read.encode(), bytes, "printing changes nothing of {}", golden.name);
         let lines = definition.to_string().lines().filter(|line| !line.starts_with(' ')).count();
         assert_eq!(lines, golden.ops.len().max(1), "{}:\n{definition}", golden.name);
     }

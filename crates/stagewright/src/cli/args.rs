@@ -114,17 +114,20 @@ pub(super) struct ParameterArgs {
 
 /// Reads the command line. The help lists the program's parameters.
 pub(super) fn parse(parameters: &Parameters) -> Result<Cli, clap::Error> {
-    let list = parameter_list(parameters);
+    Cli::from_arg_matches(&command(&parameter_list(parameters)).try_get_matches()?)
+}
+
+/// The command line with this list below the help of each command.
+fn command(list: &str) -> clap::Command {
     let command = ["build", "print", "plan", "targets"]
         .into_iter()
         .fold(Cli::command(), |command, name| {
-            command.mut_subcommand(name, |subcommand| subcommand.after_help(list.clone()))
+            command.mut_subcommand(name, |subcommand| subcommand.after_help(list.to_owned()))
         });
     // A definition is of one target.
-    let command = command.mut_subcommand("print", |print| {
+    command.mut_subcommand("print", |print| {
         print.mut_arg("targets", |target| target.help("The target; may be left out if there is one product"))
-    });
-    Cli::from_arg_matches(&command.try_get_matches()?)
+    })
 }
 
 /// The parameters with their documentation, values and defaults.
@@ -202,6 +205,19 @@ mod tests {
     #[test]
     fn the_words_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn print_writes_one_target_in_one_of_four_forms() {
+        let words = ["program", "print", "--target", "app", "--format", "json"];
+        let cli = Cli::from_arg_matches(&command("").try_get_matches_from(words).unwrap()).unwrap();
+        let Command::Print(args) = cli.command else { panic!("print") };
+        assert_eq!((args.format, args.what.targets), (Format::Json, vec!["app".to_owned()]));
+
+        let mut all = command("");
+        let help = all.find_subcommand_mut("print").unwrap().render_help().to_string();
+        assert!(help.contains("[possible values: binary, text, json, mermaid]"), "{help}");
+        assert!(!help.contains("several times"), "{help}");
     }
 
     #[test]
