@@ -244,8 +244,8 @@ mod tests {
 
         let auth = format!(r#"{{"auths": {{"r.example": {{"auth": "{}"}}}}}}"#, encoded(b"ada:hunter2\0\0"));
         assert_eq!(found(&auth, "r.example"), password("ada", "hunter2"));
-        let split = format!(r#"{{"auths": {{"r.example": {{"auth": "YTpi\r\nYw=="}}}}}}"#);
-        assert_eq!(found(&split, "r.example"), password("a", "bc"));
+        let split = r#"{"auths": {"r.example": {"auth": "YTpi\r\nYw=="}}}"#;
+        assert_eq!(found(split, "r.example"), password("a", "bc"));
     }
 
     #[test]

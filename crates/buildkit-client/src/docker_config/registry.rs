@@ -7,7 +7,7 @@ pub(super) const HUB: &str = "https://index.docker.io/v1/";
 const HUB_HOSTS: &[&str] = &["docker.io", "index.docker.io", "registry-1.docker.io"];
 
 /// The key under which docker keeps a registry, and by which it asks credential helpers.
-pub(super) fn key(host: &str) -> &str {
+pub(crate) fn key(host: &str) -> &str {
     if is_hub(host) { HUB } else { host }
 }
 

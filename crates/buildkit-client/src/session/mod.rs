@@ -4,13 +4,14 @@
 //! and the daemon calls gRPC services on it. Each service has a file of its own here. The daemon asks only
 //! for the methods that the session was opened with (BuildKit v0.34 `session/grpchijack`, `session/session.go`).
 
-mod auth;
+pub mod auth;
 pub mod content;
 pub mod filesend;
 pub mod filesync;
 mod health;
 mod pipe;
 pub mod secrets;
+pub mod ssh;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use buildkit_proto::content::content_server::ContentServer;
 use buildkit_proto::control::control_client::ControlClient;
 use buildkit_proto::health::health_server::HealthServer;
 use buildkit_proto::secrets::secrets_server::SecretsServer;
+use buildkit_proto::ssh::ssh_server::SshServer;
 use futures_util::StreamExt as _;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -35,20 +37,24 @@ use tonic::transport::Channel;
 
 use crate::client::{CONNECTION_WINDOW, MAX_HEADERS, MAX_MESSAGE, STREAM_WINDOW};
 use crate::id::{NoRandomness, new_id};
+use auth::Auth;
 use content::ContentStores;
 use filesend::FileSend;
 use filesync::FileSync;
 use pipe::Pipe;
 use secrets::Secrets;
+use ssh::SshAgents;
 
 /// How long the daemon may take to close its side.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// What a session offers. Health and anonymous credentials are always there.
+/// What a session offers. Health is always there, and so are credentials: without others, anonymous ones.
 #[derive(Debug, Default)]
 pub struct SessionOptions {
     shared_key: Option<String>,
+    auth: Auth,
     secrets: Option<Secrets>,
+    ssh: SshAgents,
     file_sync: Option<FileSync>,
     file_send: Option<FileSend>,
     content: Option<ContentStores>,
@@ -87,10 +93,24 @@ impl SessionOptions {
         self
     }
 
+    /// Offers credentials for registries.
+    #[must_use]
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
     /// Offers secrets.
     #[must_use]
     pub fn secrets(mut self, secrets: Secrets) -> Self {
         self.secrets = Some(secrets);
+        self
+    }
+
+    /// Offers ssh agents.
+    #[must_use]
+    pub fn ssh(mut self, agents: SshAgents) -> Self {
+        self.ssh = agents;
         self
     }
 
@@ -120,11 +140,16 @@ impl SessionOptions {
         let mut methods = health::METHODS.to_vec();
         methods.extend(auth::METHODS);
         let mut routes =
-            Routes::new(HealthServer::new(health::Healthy)).add_service(AuthServer::new(auth::Anonymous));
+            Routes::new(HealthServer::new(health::Healthy)).add_service(AuthServer::new(self.auth));
         if let Some(secrets) = self.secrets {
             methods.extend(secrets::METHODS);
             let service = SecretsServer::new(secrets);
             routes = routes.add_service(service.max_encoding_message_size(MAX_MESSAGE));
+        }
+        // The daemon has its own words for a client that offers none.
+        if !self.ssh.is_empty() {
+            methods.extend(ssh::METHODS);
+            routes = routes.add_service(SshServer::new(self.ssh).max_decoding_message_size(MAX_MESSAGE));
         }
         if let Some(files) = self.file_sync {
             methods.extend(filesync::METHODS);
@@ -265,6 +290,8 @@ mod tests {
             [
                 "/grpc.health.v1.Health/Check",
                 "/moby.filesync.v1.Auth/Credentials",
+                "/moby.filesync.v1.Auth/FetchToken",
+                "/moby.filesync.v1.Auth/GetTokenAuthority",
                 "/moby.buildkit.secrets.v1.Secrets/GetSecret",
             ]
         );
