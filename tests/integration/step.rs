@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use buildkit_client::new_id;
 use buildkit_llb::{Definition, ExecOp, FileOp, Graph, Metadata, MkfileAction, OpId, Platform};
 
-/// What runs in containers: `exit N`, `sleep`, `cat PATH`, and `random PATH` with 16 random bytes.
+/// What runs in containers: `exit N`, `sleep`, `cat PATH`, `random PATH` with 16 random bytes, and `ask HEX…`, which sends
+/// each of these messages on one connection to the ssh agent and prints `HEX -> HEX` with the answer.
 const PROGRAM: &str = r#"
-use std::{env, fs, io::Read, process, thread, time::Duration};
+use std::{env, fs, io::{Read, Write}, os::unix::net::UnixStream, process, thread, time::Duration};
 fn main() {
     let args: Vec<String> = env::args().collect();
     match args[1].as_str() {
@@ -21,6 +22,21 @@ fn main() {
             let mut bytes = [0; 16];
             fs::File::open("/dev/urandom").unwrap().read_exact(&mut bytes).unwrap();
             fs::write(&args[2], format!("{bytes:?}")).unwrap();
+        }
+        "ask" => {
+            let mut agent = UnixStream::connect(env::var("SSH_AUTH_SOCK").unwrap()).unwrap();
+            for hex in &args[2..] {
+                let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap());
+                let message: Vec<u8> = bytes.collect();
+                agent.write_all(&(message.len() as u32).to_be_bytes()).unwrap();
+                agent.write_all(&message).unwrap();
+                let mut length = [0; 4];
+                agent.read_exact(&mut length).unwrap();
+                let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+                agent.read_exact(&mut answer).unwrap();
+                let answer: String = answer.iter().map(|byte| format!("{byte:02x}")).collect();
+                println!("{hex} -> {answer}");
+            }
         }
         other => panic!("{other}"),
     }

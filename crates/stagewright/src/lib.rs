@@ -84,7 +84,9 @@ pub use stagewright_plan::{
 pub use {schemars, serde, stagewright_plan};
 
 #[cfg(feature = "client")]
-pub use builder::{BuildOptions, Builder, Event, Output, Report, Running};
+pub use builder::{
+    Auth, BuildOptions, Builder, Credential, DockerSource, Event, Output, Report, Running, SshAgent,
+};
 #[cfg(feature = "cli")]
 pub use cli::main;
 #[cfg(feature = "client")]

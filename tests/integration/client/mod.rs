@@ -1,5 +1,6 @@
 //! The client against a real daemon, one module per capability.
 
+mod auth;
 mod cancel;
 mod errors;
 mod exports;
@@ -7,6 +8,7 @@ mod layouts;
 mod roundtrip;
 mod secrets;
 mod solve;
+mod ssh;
 mod sync;
 mod uploads;
 

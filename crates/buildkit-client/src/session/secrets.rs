@@ -1,4 +1,7 @@
 //! Secrets that steps may mount: their values stand in no error and no debug output, and are zeroized.
+//!
+//! A value is read once, when it is named, byte for byte: a file may change or go while the build runs. The copies that
+//! gRPC makes while it sends one are the transport's, and are not zeroized.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use buildkit_client::session::filesend::{ExportError, ExportTarget, Exports};
 use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError, SyncEvent};
 use buildkit_client::session::secrets::Secrets;
+use buildkit_client::session::ssh::SshAgents;
 use buildkit_client::{Client, SessionError, SessionOptions};
 use buildkit_gateway::{GatewayError, Worker};
 use buildkit_llb::{Digest, Platform};
@@ -29,7 +30,10 @@ use stagewright_plan::check::check;
 use stagewright_plan::{Build, Outcome, Plan, Problems, describe};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+pub use buildkit_client::docker_config::{Credential, DockerSource};
+pub use buildkit_client::session::auth::Auth;
 pub use buildkit_client::session::secrets::{Secret, SecretError};
+pub use buildkit_client::session::ssh::{SshAgent, SshError};
 pub use definition::DefinitionError;
 pub use find::{FindError, Tried, TriedError};
 pub use options::BuildOptions;
@@ -39,6 +43,9 @@ pub use report::{Event, Failure, Product, Report, TargetReport, Vertex};
 pub use running::Running;
 #[cfg(feature = "cli")]
 pub(crate) use running::Written;
+
+#[cfg(feature = "cli")]
+pub(crate) use output::fields;
 
 use crate::sources;
 use order::{MAIN_CONTEXT, Order};
@@ -223,13 +230,22 @@ impl Builder {
             .secrets
             .iter()
             .fold(Secrets::new(), |secrets, (id, secret)| secrets.with(id.clone(), secret.clone()));
+        let ssh = options.ssh.iter();
+        let ssh = ssh.fold(SshAgents::new(), |agents, (id, agent)| agents.with(id.clone(), agent.clone()));
+        // The daemon may ask any session of a build.
+        let offer = || {
+            SessionOptions::new()
+                .auth(options.auth.clone())
+                .secrets(secrets.clone())
+                .ssh(ssh.clone())
+        };
         let events = events.clone();
         let files = FileSync::new(opened).observe(move |event| sent(event, &events));
-        let own = SessionOptions::new().shared_key(key).secrets(secrets.clone()).file_sync(files);
+        let own = offer().shared_key(key).file_sync(files);
         let context = self.client.session(own).await?;
         let mut sessions = Sessions { context, exports: BTreeMap::new() };
         for (target, exports) in exports {
-            let own = SessionOptions::new().secrets(secrets.clone()).file_send(exports.service());
+            let own = offer().file_send(exports.service());
             let session = self.client.session(own).await?;
             sessions.exports.insert(target, (session, exports));
         }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use buildkit_client::docker_config::DockerSource;
+use buildkit_client::session::auth::Auth;
 use buildkit_client::session::secrets::Secret;
+use buildkit_client::session::ssh::SshAgent;
 
 use super::output::Output;
 
@@ -16,7 +19,9 @@ pub struct BuildOptions {
     pub(super) tags: Vec<String>,
     pub(super) outputs: Vec<Output>,
     pub(super) push: bool,
+    pub(super) auth: Auth,
     pub(super) secrets: BTreeMap<String, Secret>,
+    pub(super) ssh: BTreeMap<String, SshAgent>,
     pub(super) context: PathBuf,
     pub(super) contexts: BTreeMap<String, PathBuf>,
     pub(super) no_cache: bool,
@@ -38,7 +43,9 @@ impl BuildOptions {
             tags: Vec::new(),
             outputs: Vec::new(),
             push: false,
+            auth: Auth::docker(DockerSource::from_env()),
             secrets: BTreeMap::new(),
+            ssh: BTreeMap::new(),
             context: context.into(),
             contexts: BTreeMap::new(),
             no_cache: false,
@@ -73,6 +80,18 @@ impl BuildOptions {
     /// Pushes every image under its tags.
     pub fn push(mut self) -> Self {
         self.push = true;
+        self
+    }
+
+    /// Pulls and pushes with these credentials, instead of those of docker's configuration.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// Lends an ssh agent; the id of the usual one is `default`.
+    pub fn ssh(mut self, id: impl Into<String>, agent: SshAgent) -> Self {
+        self.ssh.insert(id.into(), agent);
         self
     }
 

@@ -279,7 +279,7 @@ impl FromStr for Output {
             return Ok(Self::local(text));
         }
         let mut attrs = BTreeMap::new();
-        for field in fields(text)? {
+        for field in fields(text).ok_or_else(|| OutputError::Quote(text.to_owned()))? {
             let Some((key, value)) = field.split_once('=') else {
                 return Err(OutputError::Field { text: text.to_owned(), field });
             };
@@ -325,8 +325,8 @@ fn is_true(text: &str) -> bool {
     matches!(text, "" | "1" | "t" | "T" | "true" | "True" | "TRUE")
 }
 
-/// Fields between commas. A field with a comma stands in quotes, where a quote is written twice.
-fn fields(text: &str) -> Result<Vec<String>, OutputError> {
+/// Fields between commas. A field with a comma stands in quotes, where a quote is written twice; `None` if they do not end.
+pub(crate) fn fields(text: &str) -> Option<Vec<String>> {
     let mut fields = vec![String::new()];
     let mut quoted = false;
     let mut characters = text.chars().peekable();
@@ -342,10 +342,7 @@ fn fields(text: &str) -> Result<Vec<String>, OutputError> {
             _ => last.push(character),
         }
     }
-    if quoted {
-        return Err(OutputError::Quote(text.to_owned()));
-    }
-    Ok(fields)
+    (!quoted).then_some(fields)
 }
 
 #[cfg(test)]

@@ -43,9 +43,12 @@ pub(super) struct BuildArgs {
     /// Push images to the registries that their tags name
     #[arg(long)]
     pub(super) push: bool,
-    /// Give a secret: `id=NAME,src=FILE` or `id=NAME,env=VARIABLE`
+    /// Give a secret: `id=NAME,src=FILE`, `id=NAME,env=VARIABLE`, or `id=NAME` for the variable or file of that name
     #[arg(long = "secret", value_name = "SECRET")]
     pub(super) secrets: Vec<String>,
+    /// Lend an ssh agent: `default` for that of $SSH_AUTH_SOCK, or `ID=SOCKET`
+    #[arg(long = "ssh", value_name = "ID[=SOCKET]")]
+    pub(super) ssh: Vec<String>,
     /// How progress is shown, on the standard error
     #[arg(long, value_enum, default_value_t)]
     pub(super) progress: Mode,

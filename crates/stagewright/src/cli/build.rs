@@ -70,9 +70,14 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
     for output in &args.outputs {
         options = options.output(output.clone());
     }
-    for given in &args.secrets {
-        let (id, secret) = inputs::secret(given)?;
+    // A file may be a pipe that nobody writes to yet.
+    let given = args.secrets.clone();
+    let secrets = tokio::task::spawn_blocking(move || inputs::secrets(&given));
+    for (id, secret) in secrets.await.expect("reading secrets does not panic")? {
         options = options.secret(id, secret);
+    }
+    for (id, agent) in inputs::ssh(&args.ssh)? {
+        options = options.ssh(id, agent);
     }
     if args.push {
         options = options.push();

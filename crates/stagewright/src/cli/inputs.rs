@@ -1,9 +1,9 @@
-//! Arguments that are small texts of their own: parameters, contexts, secrets.
+//! Arguments that are small texts of their own: parameters, contexts, secrets, ssh agents.
 
 use std::env;
 use std::path::PathBuf;
 
-use crate::builder::{Secret, SecretError};
+use crate::builder::{Secret, SecretError, SshAgent, SshError, fields};
 
 /// An argument that does not read.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +17,9 @@ pub(super) enum InputError {
     /// A context without a directory.
     #[error("`--context {0}` is not of the form NAME=DIRECTORY")]
     Context(String),
-    /// A secret of another form.
-    #[error("`--secret {0}` is not of the form id=NAME,src=FILE or id=NAME,env=VARIABLE")]
-    Secret(String),
+    /// A secret of another form. What was given is not shown: it may be the secret itself.
+    #[error("a `--secret` {0}: write id=NAME,src=FILE or id=NAME,env=VARIABLE")]
+    Secret(SecretForm),
     /// A secret that cannot be had.
     #[error("secret `{id}`: {source}")]
     SecretValue {
@@ -28,6 +28,38 @@ pub(super) enum InputError {
         /// Why.
         source: SecretError,
     },
+    /// An ssh agent of another form.
+    #[error("`--ssh {0}` {1}: write --ssh default for the agent of $SSH_AUTH_SOCK, or --ssh ID=SOCKET")]
+    Ssh(String, &'static str),
+    /// An ssh agent that is not there.
+    #[error("ssh agent `{id}`: {source}")]
+    SshAgent {
+        /// Its id.
+        id: String,
+        /// Why.
+        source: SshError,
+    },
+}
+
+/// What is wrong with the text of a secret.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SecretForm {
+    #[error("has a quote that does not end")]
+    Quote,
+    #[error("has a field that is not KEY=VALUE")]
+    Field,
+    #[error("has the unknown key `{0}`")]
+    Key(String),
+    #[error("has no value for `{0}`")]
+    Empty(&'static str),
+    #[error("has `{0}` twice")]
+    Twice(&'static str),
+    #[error("has a type other than file and env")]
+    Type,
+    #[error("has no id")]
+    NoId,
+    #[error("has both a file and a variable")]
+    Both,
 }
 
 /// `NAME=VALUE`, or `NAME` with the value in the environment.
@@ -55,34 +87,89 @@ pub(super) fn contexts(given: &[String]) -> Result<Vec<(String, PathBuf)>, Input
     given.iter().map(one).collect()
 }
 
-/// `id=NAME,src=FILE` or `id=NAME,env=VARIABLE`. What it holds is read now.
-pub(super) fn secret(given: &str) -> Result<(String, Secret), InputError> {
-    let wrong = || InputError::Secret(given.to_owned());
-    let (mut id, mut file, mut variable) = (None, None, None);
-    for field in given.split(',') {
-        let (key, value) = field.split_once('=').ok_or_else(wrong)?;
-        let slot = match key {
-            "id" => &mut id,
-            "src" | "source" => &mut file,
-            "env" => &mut variable,
-            // Docker's word for which of the two it is; that is seen from the other field.
-            "type" if matches!(value, "file" | "env") => continue,
-            _ => return Err(wrong()),
-        };
-        if value.is_empty() || slot.replace(value).is_some() {
-            return Err(wrong());
-        }
-    }
-    let id = id.ok_or_else(wrong)?;
-    let secret = match (file, variable) {
-        (Some(file), None) => Secret::file(file),
-        (None, Some(variable)) => Secret::env(variable),
-        _ => return Err(wrong()),
+/// `id=NAME,src=FILE` or `id=NAME,env=VARIABLE`, as docker reads it. What it holds is read now. Blocks.
+pub(super) fn secrets(given: &[String]) -> Result<Vec<(String, Secret)>, InputError> {
+    given.iter().map(|text| secret(text)).collect()
+}
+
+fn secret(given: &str) -> Result<(String, Secret), InputError> {
+    let (id, source) = secret_source(given).map_err(InputError::Secret)?;
+    let secret = match source {
+        SecretSource::File(file) => Secret::file(file),
+        SecretSource::Variable(variable) => Secret::env(variable),
     };
     match secret {
-        Ok(secret) => Ok((id.to_owned(), secret)),
-        Err(source) => Err(InputError::SecretValue { id: id.to_owned(), source }),
+        Ok(secret) => Ok((id, secret)),
+        Err(source) => Err(InputError::SecretValue { id, source }),
     }
+}
+
+/// Where a secret comes from.
+#[derive(Debug, PartialEq, Eq)]
+enum SecretSource {
+    File(String),
+    Variable(String),
+}
+
+fn secret_source(given: &str) -> Result<(String, SecretSource), SecretForm> {
+    let (mut id, mut kind, mut file, mut variable) = (None, None, None, None);
+    for field in fields(given).ok_or(SecretForm::Quote)? {
+        let (key, value) = field.split_once('=').ok_or(SecretForm::Field)?;
+        let (key, slot) = match key.to_ascii_lowercase().as_str() {
+            "id" => ("id", &mut id),
+            "src" | "source" => ("src", &mut file),
+            "env" => ("env", &mut variable),
+            "type" => ("type", &mut kind),
+            _ => return Err(SecretForm::Key(key.to_owned())),
+        };
+        if value.is_empty() {
+            return Err(SecretForm::Empty(key));
+        }
+        if slot.replace(value.to_owned()).is_some() {
+            return Err(SecretForm::Twice(key));
+        }
+    }
+    let id = id.ok_or(SecretForm::NoId)?;
+    let source = match (kind.as_deref(), file, variable) {
+        (Some("file" | "env") | None, Some(_), Some(_)) => return Err(SecretForm::Both),
+        (Some("file") | None, Some(file), None) => SecretSource::File(file),
+        (Some("env"), Some(variable), None) | (Some("file" | "env") | None, None, Some(variable)) => {
+            SecretSource::Variable(variable)
+        }
+        // The id names it: a variable if there is one, or else a file.
+        (Some("env"), None, None) => SecretSource::Variable(id.clone()),
+        (None, None, None) if env::var_os(&id).is_some() => SecretSource::Variable(id.clone()),
+        (Some("file") | None, None, None) => SecretSource::File(id.clone()),
+        (Some(_), _, _) => return Err(SecretForm::Type),
+    };
+    Ok((id, source))
+}
+
+/// `ID`, with the agent of `SSH_AUTH_SOCK`, or `ID=SOCKET`.
+pub(super) fn ssh(given: &[String]) -> Result<Vec<(String, SshAgent)>, InputError> {
+    let one = |text: &String| {
+        let wrong = |why| InputError::Ssh(text.clone(), why);
+        let (id, socket) = text
+            .split_once('=')
+            .map_or((text.as_str(), None), |(id, path)| (id, Some(path)));
+        if id.is_empty() {
+            return Err(wrong("has no id"));
+        }
+        let agent = match socket {
+            None => SshAgent::from_env(),
+            Some("") => return Err(wrong("has no socket")),
+            Some(path) if path.contains("raw=") => {
+                return Err(wrong("asks for an unfiltered socket, which is not lent"));
+            }
+            Some(path) if path.contains(',') => return Err(wrong("has more than one path")),
+            Some(path) => SshAgent::socket(path),
+        };
+        match agent {
+            Ok(agent) => Ok((id.to_owned(), agent)),
+            Err(source) => Err(InputError::SshAgent { id: id.to_owned(), source }),
+        }
+    };
+    given.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -109,15 +196,62 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_written_as_for_docker() {
+        let file = |id: &str, path: &str| Ok((id.to_owned(), SecretSource::File(path.to_owned())));
+        let variable = |id: &str, name: &str| Ok((id.to_owned(), SecretSource::Variable(name.to_owned())));
+        assert_eq!(secret_source("id=a,src=b"), file("a", "b"));
+        assert_eq!(secret_source("ID=a,type=file,source=b=c"), file("a", "b=c"));
+        assert_eq!(secret_source(r#"id=a,"src=b,c""#), file("a", "b,c"));
+        assert_eq!(secret_source("id=a,env=B"), variable("a", "B"));
+        assert_eq!(secret_source("type=env,id=a,src=B"), variable("a", "B"));
+        assert_eq!(secret_source("type=env,id=a"), variable("a", "a"));
+        assert_eq!(secret_source("id=PATH"), variable("PATH", "PATH"));
+        assert_eq!(secret_source("id=NO_SUCH_VARIABLE"), file("NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE"));
+    }
+
+    #[test]
+    fn a_secret_that_does_not_read_says_why_and_shows_nothing() {
+        let check = |text: &str, expected: &str| {
+            let error = secret(text).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("a `--secret` {expected}: write id=NAME,src=FILE or id=NAME,env=VARIABLE")
+            );
+        };
+        check("", "has a field that is not KEY=VALUE");
+        check("hunter2", "has a field that is not KEY=VALUE");
+        check("id=a,value=hunter2", "has the unknown key `value`");
+        check("src=b", "has no id");
+        check("id=,env=c", "has no value for `id`");
+        check("id=a,id=b", "has `id` twice");
+        check("id=a,src=b,source=c", "has `src` twice");
+        check("id=a,src=b,env=c", "has both a file and a variable");
+        check("id=a,type=text", "has a type other than file and env");
+        check("id=a,\"src=b", "has a quote that does not end");
+    }
+
+    #[test]
     fn secrets_come_from_a_file_or_a_variable() {
         assert_eq!(secret("id=a,src=/dev/null").unwrap().0, "a");
         assert_eq!(secret("type=env,id=b,env=PATH").unwrap().0, "b");
-        for text in
-            ["", "a", "id=a", "id=a,src=b,env=c", "src=b", "id=,env=c", "id=a,id=b,env=c", "id=a,url=b"]
-        {
-            assert!(matches!(secret(text), Err(InputError::Secret(_))), "{text}");
-        }
         let error = secret("id=a,src=/no/such/file").unwrap_err().to_string();
         assert!(error.contains("secret `a`: ") && error.contains("/no/such/file"), "{error}");
+    }
+
+    #[test]
+    fn ssh_agents_are_sockets() {
+        let failure = |text: &str| ssh(&[text.to_owned()]).unwrap_err().to_string();
+        assert!(failure("").starts_with("`--ssh ` has no id"));
+        assert!(failure("=/a").contains("has no id"));
+        assert!(failure("default=").contains("has no socket"));
+        assert!(failure("default=/a,/b").contains("has more than one path"));
+        assert!(failure("default=/a,raw=true").contains("asks for an unfiltered socket"));
+        let key = failure("git=/dev/null");
+        assert!(key.starts_with("ssh agent `git`: \"/dev/null\" is no socket: keys are not read"), "{key}");
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent");
+        let _agent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let lent = ssh(&[format!("git={}", socket.display())]).unwrap();
+        assert_eq!(lent, [("git".to_owned(), SshAgent::socket(&socket).unwrap())]);
     }
 }
