@@ -1,4 +1,4 @@
-//! Programs that come from Debian packages: runc, the registry, mmdebstrap.
+//! Programs that come from Debian packages: runc, the registry, mmdebstrap, ssh's agent.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,24 +11,33 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process;
 
-/// Programs and the package of each; here they have the same names.
-const PACKAGES: [&str; 3] = ["runc", "docker-registry", "mmdebstrap"];
+/// Programs and the package of each.
+const PACKAGES: [(&str, &str); 4] = [
+    ("runc", "runc"),
+    ("docker-registry", "docker-registry"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("ssh-agent", "openssh-client"),
+];
 
 /// Asked by Debian's packages before they start a service; status 101 says that they may not.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing, or says what to install.
 pub(crate) fn ensure() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES.into_iter().filter(|name| find(name).is_none()).collect();
+    let missing: Vec<&str> = PACKAGES
+        .into_iter()
+        .filter(|(program, _)| find(program).is_none())
+        .map(|(_, package)| package)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
     let names = missing.join(" ");
     if find("apt-get").is_none() {
-        bail!("missing programs: {names}; this is no Debian, so install them by its own means");
+        bail!("missing packages: {names}; this is no Debian, so install them by its own means");
     }
     if !rustix::process::geteuid().is_root() {
-        bail!("missing programs: {names}; run `sudo apt-get install {names}`");
+        bail!("missing packages: {names}; run `sudo apt-get install {names}`");
     }
     println!("installing {names}");
     let _policy = NoServices::new()?;
