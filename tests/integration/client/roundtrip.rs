@@ -87,7 +87,7 @@ async fn a_path_that_the_daemon_cannot_keep_fails_the_build_and_is_named() {
 
 /// Sends a directory to the daemon, and has it back as a directory and as a tar file.
 async fn there_and_back(files: FileSync, to: &Path, tar: &Path) -> Result<(), String> {
-    let all = ReceiveOptions { setuid: true, devices: true };
+    let all = ReceiveOptions { setuid: true, devices: true, xattrs: true };
     let exports = Exports::prepare([
         (0, ExportTarget::Directory(to.to_owned(), all)),
         (1, ExportTarget::File(tar.to_owned())),
