@@ -52,7 +52,7 @@ impl Frames {
     ///
     /// # Errors
     /// The bytes are no message. Nothing can be read after that.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+    pub fn take(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         let Some((&length, rest)) = self.buffer.split_first_chunk() else { return Ok(None) };
         let length = u32::from_be_bytes(length);
         match length as usize {
@@ -98,7 +98,7 @@ mod tests {
             let mut seen = Vec::new();
             for chunk in stream.chunks(step) {
                 frames.push(chunk);
-                while let Some(message) = frames.next().unwrap() {
+                while let Some(message) = frames.take().unwrap() {
                     seen.push(message);
                 }
             }
@@ -112,7 +112,7 @@ mod tests {
         let check = |bytes: &[u8], expected| {
             let mut frames = Frames::new();
             frames.push(bytes);
-            assert_eq!(frames.next(), expected);
+            assert_eq!(frames.take(), expected);
         };
         check(&[0, 0, 0], Ok(None));
         check(&[0, 0, 0, 0], Err(FrameError::Empty));

@@ -202,7 +202,7 @@ impl Connection {
         while let Some(message) = input.message().await? {
             requests.push(&message.data);
             while let Some(request) =
-                requests.next().map_err(|error| Status::invalid_argument(error.to_string()))?
+                requests.take().map_err(|error| Status::invalid_argument(error.to_string()))?
             {
                 let answer = match is_allowed(&request) {
                     true => Bytes::from(self.ask(&request).await?),
@@ -226,7 +226,7 @@ impl Connection {
             .map_err(|error| self.lost(&error.to_string()))?;
         let mut chunk = vec![0; CHUNK];
         loop {
-            if let Some(answer) = self.answers.next().map_err(|error| self.lost(&error.to_string()))? {
+            if let Some(answer) = self.answers.take().map_err(|error| self.lost(&error.to_string()))? {
                 return Ok(answer);
             }
             match self.socket.read(&mut chunk).await {
