@@ -175,8 +175,11 @@ impl Staging {
             Kind::File => {
                 let flags =
                     OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                rustix::fs::openat(parent, checked(name)?, flags, Permissions::RUSR | Permissions::WUSR)?;
-                self.files.insert(id, stat);
+                let mode = Permissions::RUSR | Permissions::WUSR;
+                let file = rustix::fs::openat(parent, checked(name)?, flags, mode)?;
+                // On disk at once: files may wait for their bytes by the ten thousand.
+                set_attributes(file.as_fd(), &stat)?;
+                self.files.insert(id, Stat { xattrs: Default::default(), ..stat });
             }
             _ => {
                 make_device(parent, name, &stat)?;
@@ -340,6 +343,13 @@ pub fn staging_place(destination: &Path) -> PathBuf {
 
 /// Gives an open file or directory its attributes, mode and, last, time.
 fn describe(fd: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
+    set_attributes(fd, stat)?;
+    rustix::fs::fchmod(fd, Permissions::from_raw_mode(stat.mode.permissions()))?;
+    Ok(rustix::fs::futimens(fd, &times(stat.mtime))?)
+}
+
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux has them"))]
+fn set_attributes(fd: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     for (key, value) in &stat.xattrs {
         match rustix::fs::fsetxattr(fd, key.as_str(), value, rustix::fs::XattrFlags::empty()) {
@@ -349,8 +359,7 @@ fn describe(fd: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
             Err(e) => return Err(e.into()),
         }
     }
-    rustix::fs::fchmod(fd, Permissions::from_raw_mode(stat.mode.permissions()))?;
-    Ok(rustix::fs::futimens(fd, &times(stat.mtime))?)
+    Ok(())
 }
 
 fn set_time(parent: BorrowedFd<'_>, name: &[u8], mtime: i64) -> io::Result<()> {

@@ -32,6 +32,9 @@ pub enum Packet {
 /// Bytes in one data packet.
 pub const MAX_DATA: usize = 32 * 1024;
 
+/// Bytes of the other end's error that are kept.
+const MAX_ERROR: usize = 16 << 10;
+
 /// A packet that is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("packet of unknown type {0}")]
@@ -62,7 +65,10 @@ impl TryFrom<pb::Packet> for Packet {
             (PacketType::PacketReq, _) => Self::Request(packet.id),
             (PacketType::PacketData, _) => Self::Data { id: packet.id, bytes: packet.data },
             (PacketType::PacketFin, _) => Self::Finish,
-            (PacketType::PacketErr, _) => Self::Error(String::from_utf8_lossy(&packet.data).into_owned()),
+            (PacketType::PacketErr, _) => {
+                let text = &packet.data[..packet.data.len().min(MAX_ERROR)];
+                Self::Error(String::from_utf8_lossy(text).into_owned())
+            }
         })
     }
 }

@@ -78,9 +78,15 @@ pub(crate) fn trim(path: &[u8]) -> &[u8] {
     &path[..path.len() - behind]
 }
 
+/// Bytes of a path that a message shows; honest paths may have 12 kB.
+pub(crate) const MAX_SHOWN: usize = 16 << 10;
+
 /// The path for a message: in quotes, control characters and foreign bytes made visible.
 pub(crate) fn quoted(path: &[u8]) -> String {
-    format!("{:?}", String::from_utf8_lossy(path))
+    // Messages travel as headers, and a peer that lies may send a path of megabytes.
+    let shown = &path[..path.len().min(MAX_SHOWN)];
+    let more = if shown.len() < path.len() { "…" } else { "" };
+    format!("{:?}{more}", String::from_utf8_lossy(shown))
 }
 
 /// The text that Go sees in these bytes: each byte that is not UTF-8 is one U+FFFD.

@@ -5,6 +5,10 @@ use std::collections::HashSet;
 use super::path;
 use super::stat::{Kind, Stat};
 
+/// Largest name and value of an extended attribute, in bytes (Linux `limits.h`).
+const MAX_XATTR_NAME: usize = 255;
+const MAX_XATTR: usize = 64 << 10;
+
 /// An entry that must not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sender announced {path}: {reason}")]
@@ -74,6 +78,11 @@ impl Validator {
         }
         if stat.link.contains(&0) {
             return Err("its link target is not a path");
+        }
+        let too_large =
+            |(key, value): (&String, &Vec<u8>)| key.len() > MAX_XATTR_NAME || value.len() > MAX_XATTR;
+        if stat.xattrs.iter().any(too_large) {
+            return Err("an extended attribute is larger than any system has it");
         }
         match stat.mode.kind() {
             Kind::Directory if !stat.link.is_empty() => Err("a directory is no link"),

@@ -139,11 +139,12 @@ impl SessionOptions {
     fn routes(self) -> (Routes, Vec<&'static str>) {
         let mut methods = health::METHODS.to_vec();
         methods.extend(auth::METHODS);
-        let mut routes =
-            Routes::new(HealthServer::new(health::Healthy)).add_service(AuthServer::new(self.auth));
+        let health = HealthServer::new(health::Healthy).max_decoding_message_size(MAX_MESSAGE);
+        let auth = AuthServer::new(self.auth).max_decoding_message_size(MAX_MESSAGE);
+        let mut routes = Routes::new(health).add_service(auth.max_encoding_message_size(MAX_MESSAGE));
         if let Some(secrets) = self.secrets {
             methods.extend(secrets::METHODS);
-            let service = SecretsServer::new(secrets);
+            let service = SecretsServer::new(secrets).max_decoding_message_size(MAX_MESSAGE);
             routes = routes.add_service(service.max_encoding_message_size(MAX_MESSAGE));
         }
         // The daemon has its own words for a client that offers none.

@@ -16,6 +16,8 @@ use bytes::Bytes;
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
+use crate::fsutil::quoted;
+
 /// What the daemon calls.
 pub(super) const METHODS: &[&str] = &["/moby.buildkit.secrets.v1.Secrets/GetSecret"];
 
@@ -135,7 +137,10 @@ impl SecretsService for Secrets {
                 Ok(Response::new(GetSecretResponse { data }))
             }
             // This code, and no other, lets a step do without an optional secret.
-            None => Err(Status::not_found(format!("secret {id:?} was not given to this build"))),
+            None => Err(Status::not_found(format!(
+                "secret {} was not given to this build",
+                quoted(id.as_bytes())
+            ))),
         }
     }
 }

@@ -115,6 +115,14 @@ pub enum ExportError {
         /// The target.
         target: String,
     },
+    /// The solve succeeded, but something for a target broke off.
+    #[error("what the daemon sent for exporter {id}, {target}, broke off")]
+    BrokeOff {
+        /// Index of the exporter.
+        id: u32,
+        /// The target.
+        target: String,
+    },
     /// The solve succeeded, but nothing was sent for a target.
     #[error("the daemon sent nothing for exporter {id}, {target}")]
     NothingSent {
@@ -160,6 +168,7 @@ struct Slot {
     shown: String,
     started: bool,
     metadata: BTreeMap<String, String>,
+    broke_off: bool,
     arrived: Vec<Arrived>,
 }
 
@@ -180,7 +189,7 @@ impl Exports {
         let slots = targets.into_iter().map(|(id, target)| {
             let (target, shown) = check(target)?;
             let metadata = BTreeMap::new();
-            Ok((id, Slot { target, shown, started: false, metadata, arrived: Vec::new() }))
+            Ok((id, Slot { target, shown, started: false, broke_off: false, metadata, arrived: Vec::new() }))
         });
         let by_id = slots.collect::<Result<_, ExportError>>()?;
         Ok(Self {
@@ -277,12 +286,22 @@ impl Exports {
             Err(error) => drop(slots.failure.get_or_insert(error)),
         }
     }
+
+    /// Notes that a stream broke off. The solve's error says why; a solve that succeeds all the same lies.
+    pub(super) fn broke_off(&self, id: u32) {
+        if let Some(slot) = self.lock().by_id.get_mut(&id) {
+            slot.broke_off = true;
+        }
+    }
 }
 
 impl Slots {
     fn commit(mut self) -> Result<Vec<Exported>, ExportError> {
         if let Some(failure) = self.failure {
             return Err(failure);
+        }
+        if let Some((id, slot)) = self.by_id.iter().find(|(_, slot)| slot.broke_off) {
+            return Err(ExportError::BrokeOff { id: *id, target: slot.shown.clone() });
         }
         if let Some((id, slot)) = self.by_id.iter().find(|(_, slot)| slot.arrived.is_empty()) {
             return Err(ExportError::NothingSent { id: *id, target: slot.shown.clone() });

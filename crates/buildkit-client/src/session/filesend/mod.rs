@@ -50,12 +50,14 @@ pub use exports::{ExportError, ExportTarget, Exported, Exports};
 /// The methods that a session announces for this service.
 pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSend/DiffCopy"];
 
-/// Messages on their way to the disk or to the connection.
+/// Packets on their way to the disk or to the connection.
 const QUEUE: usize = 16;
 /// How long a sender may take to stop once it is told that its tree is not wanted.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
-/// Pieces of a file on their way to the disk: they have three megabytes each.
-const PIECES: usize = 4;
+/// Pieces of a file on their way to the disk: a piece may be as large as a message.
+const PIECES: usize = 2;
+/// How long a daemon may take to listen to why an export failed.
+const TELL_LIMIT: Duration = Duration::from_secs(3);
 
 /// The service that a session mounts.
 #[derive(Clone, Debug)]
@@ -124,7 +126,10 @@ impl StreamingService<Bytes> for DiffCopy {
                 };
                 match result {
                     Ok(arrived) => exports.end(id, Ok(arrived)),
-                    Err(Broken::There(status)) => drop(output.send(Err(status)).await),
+                    Err(Broken::There(status)) => {
+                        exports.broke_off(id);
+                        let _ = timeout(TELL_LIMIT, output.send(Err(status))).await;
+                    }
                     Err(Broken::Here(error)) => {
                         let status = status(&error);
                         // Kept before the daemon hears of it: the solve's end asks for it.
@@ -132,7 +137,7 @@ impl StreamingService<Bytes> for DiffCopy {
                         if is_tree {
                             say_why(&status, &output, &mut input).await;
                         }
-                        let _ = output.send(Err(status)).await;
+                        let _ = timeout(TELL_LIMIT, output.send(Err(status))).await;
                     }
                 }
             });
@@ -266,7 +271,9 @@ async fn say_why(
     input: &mut Streaming<Bytes>,
 ) {
     let packet = pb::Packet::from(Packet::Error(status.message().to_owned()));
-    if output.send(Ok(packet.encode_to_vec().into())).await.is_ok() {
+    // A daemon that does not listen is not waited for.
+    let told = timeout(TELL_LIMIT, output.send(Ok(packet.encode_to_vec().into()))).await;
+    if matches!(told, Ok(Ok(()))) {
         let _ = timeout(STOP_LIMIT, async { while let Ok(Some(_)) = input.message().await {} }).await;
     }
 }

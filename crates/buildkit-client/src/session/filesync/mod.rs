@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use buildkit_proto::filesync::file_sync_server::{self, FileSyncServer};
 use buildkit_proto::fsutil as pb;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
@@ -33,6 +35,8 @@ pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSync/DiffCopy"];
 
 /// Packets on their way to the connection, and pieces on their way to become packets.
 const QUEUE: usize = 16;
+/// How long a daemon may take to listen to why a transfer failed.
+const TELL_LIMIT: Duration = Duration::from_secs(3);
 
 /// The service with its directories.
 #[derive(Clone, Debug)]
@@ -177,7 +181,8 @@ impl Directories {
     fn unknown(&self, name: &str) -> Status {
         let known: Vec<_> = self.by_name.keys().map(|name| format!("{name:?}")).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Status::not_found(format!("no local directory {name:?} is offered; there are: {known}"))
+        let name = quoted(name.as_bytes());
+        Status::not_found(format!("no local directory {name} is offered; there are: {known}"))
     }
 }
 
@@ -236,14 +241,20 @@ impl Transfer {
         let result = self.exchange(&root, &feed, &mut workers, &mut pieces, &mut input).await;
         let error = match result {
             Ok(()) => None,
-            Err(Broken::There(reason)) => Some(reason),
+            Err(Broken::There(reason)) => {
+                // An end without a status would be a good one.
+                let status = Status::aborted(reason.clone());
+                let _ = timeout(TELL_LIMIT, self.output.send(Err(status))).await;
+                Some(reason)
+            }
             Err(Broken::Here(error)) => {
                 self.sender.fail(&error);
                 // In words for the other end of the protocol, and as the status of the call.
                 while let Some(packet) = self.sender.poll_packet() {
-                    let _ = self.output.send(Ok(packet.into())).await;
+                    let _ = timeout(TELL_LIMIT, self.output.send(Ok(packet.into()))).await;
                 }
-                let _ = self.output.send(Err(Status::failed_precondition(error.to_string()))).await;
+                let status = Status::failed_precondition(error.to_string());
+                let _ = timeout(TELL_LIMIT, self.output.send(Err(status))).await;
                 Some(error.to_string())
             }
         };
