@@ -14,9 +14,10 @@ use buildkit_client::session::filesend::{ExportTarget, Exports};
 use buildkit_client::session::filesync::{FileSync, LocalDir, SyncEvent};
 use buildkit_client::{BuildRequest, Exporter, SessionOptions};
 use buildkit_llb::{Graph, LocalIdentity, LocalSource, Metadata};
+use stagewright::{Build, BuildOptions, Scratch, Targets};
 
 use super::connect;
-use crate::support::{directory, unique, write};
+use crate::support::{builder, directory, end, unique, write};
 
 /// An upload that has ended.
 struct Upload {
@@ -313,4 +314,33 @@ async fn a_file_that_cannot_be_read_fails_the_build() {
     let upload = upload(Path::new("/proc/sys/vm"), &unique(), ask, |_| {}).await;
     let error = upload.result.expect_err("the build succeeded");
     assert!(error.contains("cannot read \\\"compact_memory\\\": Permission denied"), "{error}");
+}
+
+/// Builds with this for a `.dockerignore`, and gives the reason for which that fails.
+async fn ignore_file(make: impl FnOnce(&Path)) -> String {
+    let context = directory(&[("secret", "not for images")]);
+    make(&context.path().join(".dockerignore"));
+    let all = |b: &Build, (): ()| {
+        let src = b.context();
+        Targets::new().product(b.runtime("app", Scratch).copy(src.all(), "/"))
+    };
+    let options = BuildOptions::new(context.path());
+    let ended = end(builder().await.build(all, &options).await.unwrap()).await;
+    let failures: Vec<_> = ended.report.failures().map(|(_, failure)| failure).collect();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    format!("{failures:?}")
+}
+
+#[tokio::test]
+async fn an_ignore_file_that_cannot_be_read_is_never_taken_for_none() {
+    let error = ignore_file(|path| fs::create_dir(path).unwrap()).await;
+    assert!(error.contains(".dockerignore: not a regular file"), "{error}");
+    let error = ignore_file(|path| symlink("nowhere", path).unwrap()).await;
+    assert!(error.contains(".dockerignore: no such file"), "{error}");
+    let error = ignore_file(|path| symlink(".dockerignore", path).unwrap()).await;
+    assert!(error.contains("too many links"), "{error}");
+    let error = ignore_file(|path| fs::write(path, b"# \xff\nsecre\xff").unwrap()).await;
+    assert!(error.contains("line: 2"), "{error}");
+    let error = ignore_file(|path| fs::write(path, "[a").unwrap()).await;
+    assert!(error.contains("a [ has no ]"), "{error}");
 }
