@@ -2,6 +2,7 @@
 
 mod codegen;
 mod demo;
+mod fuzz;
 mod images;
 mod packages;
 mod place;
@@ -26,7 +27,7 @@ struct Cli {
     task: Task,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Task {
     /// Build a project of three services, run their images, and say what it took; stops what it starts.
     Demo,
@@ -52,6 +53,14 @@ enum Task {
     },
     /// Check the rules of the house that a compiler does not.
     Tidy,
+    /// Look for bytes that break a promise: a minute for each fuzz target. Needs a nightly compiler.
+    Fuzz {
+        /// The targets; all if none is named.
+        targets: Vec<String>,
+        /// How long each is run.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Run every check and test, with servers of its own, and compare with the list of tests.
     Test {
         /// Write the list of tests anew.
@@ -74,8 +83,8 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     let place = Place::find()?;
     // Ctrl-C ends the wait for the lock; after it, a task ends in good order.
-    let _lock = match task {
-        Task::Status | Task::Env | Task::Codegen { .. } | Task::Tidy => None,
+    let _lock = match &task {
+        Task::Status | Task::Env | Task::Codegen { .. } | Task::Tidy | Task::Fuzz { .. } => None,
         _ => Some(place.lock()?),
     };
     process::watch_interrupts()?;
@@ -95,6 +104,7 @@ fn run(task: Task) -> Result<()> {
         Task::Images => images::ensure(&place, &up::running(&place)?),
         Task::Codegen { check } => Ok(codegen::run(check)?),
         Task::Tidy => tidy::run(&place),
+        Task::Fuzz { targets, seconds } => fuzz::fuzz(&place, &targets, seconds),
         Task::Test { bless } => test::test(&place, bless),
     }
 }

@@ -70,6 +70,10 @@ mod diagnostics;
 #[cfg(feature = "cli")]
 mod progress;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(not(feature = "cli"))]
 mod plain;
 

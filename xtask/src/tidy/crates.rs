@@ -9,7 +9,7 @@ use super::tree::{Package, Tree};
 use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("buildkit-proto", &[]),
     ("buildkit-llb", &["buildkit-proto"]),
     ("buildkit-gateway", &["buildkit-llb", "buildkit-proto"]),
@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("stagewright-plan", &["buildkit-llb"]),
     ("stagewright", &["buildkit-client", "buildkit-gateway", "buildkit-llb", "stagewright-plan"]),
     ("stagewright-examples", &["stagewright"]),
+    ("stagewright-fuzz", &["buildkit-client", "buildkit-llb", "buildkit-proto", "stagewright"]),
     (
         "stagewright-tests",
         &[

@@ -53,8 +53,8 @@ pub enum SendError {
         /// Number of the entry.
         id: u32,
     },
-    /// The other end said something that a receiver does not say.
-    #[error("the receiver sent a packet that only a sender sends")]
+    /// The other end said something that a receiver does not say, or after the end.
+    #[error("the receiver sent a packet out of turn")]
     Unexpected,
     /// The other end gave up.
     #[error("the receiver failed: {0}")]
@@ -118,6 +118,7 @@ impl Sender {
     /// Takes in what the receiver said.
     pub fn handle(&mut self, packet: Packet) -> Result<(), SendError> {
         match packet {
+            _ if self.finished => Err(SendError::Unexpected),
             Packet::Request(id) => {
                 let stat = self.offered.remove(&id).ok_or(SendError::UnknownFile { id })?;
                 self.wanted.push_back((id, stat));
@@ -157,6 +158,7 @@ impl Sender {
     /// Tells the receiver that the transfer failed. Nothing is said after that.
     pub fn fail(&mut self, error: &SendError) {
         self.out.clear();
+        self.wanted.clear();
         if !matches!(error, SendError::Receiver(_)) {
             self.out.push_back(Packet::Error(error.to_string()));
         }
@@ -303,6 +305,8 @@ mod tests {
         sender.handle(Packet::Finish).unwrap();
         assert_eq!(sender.poll_packet(), Some(Packet::Finish));
         assert!(sender.is_finished());
+        assert!(matches!(sender.handle(Packet::Finish), Err(SendError::Unexpected)));
+        assert!(!sender.has_packet());
 
         let mut sender = Sender::new();
         sender.announce(stat("f", 0o644)).unwrap();
