@@ -191,11 +191,11 @@ fn vertex(value: control::Vertex) -> Vertex {
     Vertex {
         digest: value.digest,
         inputs: value.inputs,
-        name: value.name,
+        name: text(&value.name),
         started: instant(value.started),
         completed: instant(value.completed),
         cached: value.cached,
-        error: value.error,
+        error: text(&value.error),
         progress_group: value.progress_group.map(|group| ProgressGroup {
             id: group.id,
             name: group.name,
@@ -206,9 +206,9 @@ fn vertex(value: control::Vertex) -> Vertex {
 
 fn status(value: control::VertexStatus) -> VertexStatus {
     VertexStatus {
-        id: value.id,
+        id: text(&value.id),
         vertex: value.vertex,
-        name: value.name,
+        name: text(&value.name),
         total: value.total,
         current: value.current,
         timestamp: instant(value.timestamp),
@@ -249,6 +249,11 @@ fn range(value: pb::Range) -> Range {
     Range { start: place(value.start), end: place(value.end) }
 }
 
+/// Text as far as it is one: a name of a file may be in it, which need not be UTF-8.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 /// A time that is out of range counts as absent.
 fn instant(value: Option<prost_types::Timestamp>) -> Option<Timestamp> {
     let value = value?;
@@ -287,6 +292,8 @@ fn base64_list<S: Serializer>(value: &[Bytes], serializer: S) -> Result<S::Ok, S
 
 #[cfg(test)]
 mod tests {
+    use buildkit_proto::Message as _;
+
     use super::*;
 
     fn at(seconds: i64, nanos: i32) -> Option<prost_types::Timestamp> {
@@ -307,7 +314,7 @@ mod tests {
                 cached: true,
                 started: at(1_700_000_000, 120_000_000),
                 completed: at(1_700_000_001, 0),
-                error: String::new(),
+                error: Bytes::new(),
                 progress_group: None,
             }],
             statuses: vec![control::VertexStatus {
@@ -345,6 +352,22 @@ mod tests {
         };
         let expected = r#"{"warnings":[{"vertex":"sha256:aa","level":1,"short":"YQ==","detail":["Yg=="],"sourceInfo":{"filename":"stages.rs"},"range":[{"start":{"line":3},"end":{}}]}]}"#;
         assert_eq!(json(update), expected);
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_does_not_end_the_stream() {
+        let foreign = || Bytes::from_static(b"lstat /\xff: no such file");
+        let update = control::StatusResponse {
+            vertexes: vec![control::Vertex { name: foreign(), error: foreign(), ..Default::default() }],
+            statuses: vec![control::VertexStatus { id: foreign(), name: foreign(), ..Default::default() }],
+            ..Default::default()
+        };
+        // As a daemon in Go sends it.
+        let read = control::StatusResponse::decode(&update.encode_to_vec()[..]).unwrap();
+        let update = StatusUpdate::from_pb(read);
+        let text = "lstat /\u{fffd}: no such file";
+        assert_eq!((&*update.vertexes[0].name, &*update.vertexes[0].error), (text, text));
+        assert_eq!((&*update.statuses[0].id, &*update.statuses[0].name), (text, text));
     }
 
     #[test]

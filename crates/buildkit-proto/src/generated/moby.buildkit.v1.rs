@@ -230,8 +230,8 @@ pub struct Vertex {
     /// Digests of the vertices that it uses.
     #[prost(string, repeated, tag = "2")]
     pub inputs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, tag = "3")]
-    pub name: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub name: ::prost::bytes::Bytes,
     #[prost(bool, tag = "4")]
     pub cached: bool,
     #[prost(message, optional, tag = "5")]
@@ -239,21 +239,21 @@ pub struct Vertex {
     #[prost(message, optional, tag = "6")]
     pub completed: ::core::option::Option<::prost_types::Timestamp>,
     /// Empty unless it failed.
-    #[prost(string, tag = "7")]
-    pub error: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "7")]
+    pub error: ::prost::bytes::Bytes,
     #[prost(message, optional, tag = "8")]
     pub progress_group: ::core::option::Option<super::super::super::pb::ProgressGroup>,
 }
 /// Progress within a vertex, such as one layer that is pulled.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VertexStatus {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
     /// Digest of the vertex.
     #[prost(string, tag = "2")]
     pub vertex: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub name: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub name: ::prost::bytes::Bytes,
     /// In bytes, as a rule.
     #[prost(int64, tag = "4")]
     pub current: i64,

@@ -28,9 +28,11 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use buildkit_client::StatusUpdate;
+use buildkit_client::status::VertexLog;
 
 use outlet::Outlet;
 use plain::Plain;
+use state::Said;
 use tty::Tty;
 
 pub(crate) use sanitize::{name as safe_name, text as safe_text, without_colours};
@@ -39,6 +41,9 @@ pub(crate) use step::Step;
 pub(crate) use tty::Screen;
 #[cfg(test)]
 pub(crate) use view::Phase;
+
+/// How much output is cut into lines at once, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -104,12 +109,30 @@ impl<W: Write> Display<W> {
     ///
     /// The writer's.
     pub(crate) fn update(&mut self, now: Duration, target: &str, update: &StatusUpdate) -> io::Result<()> {
-        let events = self.state.apply(now, target, update);
+        let mut written = Ok(());
         if let Painter::RawJson = self.painter {
-            let line = rawjson::line(update)?;
-            return self.outlet.write(line.as_bytes());
+            written = rawjson::line(update)
+                .map_err(Into::into)
+                .and_then(|line| self.outlet.write(line.as_bytes()));
         }
-        self.paint(now, &events)
+        // Output is painted a piece at a time: as lines it may take many times its bytes.
+        let Said { mut events, touched } = self.state.begin(now, target, update);
+        let mut taken = 0;
+        for log in &update.logs {
+            for at in (0..log.data.len()).step_by(PIECE) {
+                let data = log.data.slice(at..log.data.len().min(at + PIECE));
+                let piece = VertexLog { data, vertex: log.vertex.clone(), ..*log };
+                self.state.output(now, target, &piece, &mut events);
+                taken += piece.data.len();
+                if taken >= PIECE {
+                    taken = 0;
+                    written = written.and(self.paint(now, &events));
+                    events.clear();
+                }
+            }
+        }
+        self.state.close_update(now, target, update, touched, &mut events);
+        written.and(self.paint(now, &events))
     }
 
     /// Shows that time goes by. To be called every 100 ms or so.

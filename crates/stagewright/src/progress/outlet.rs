@@ -33,6 +33,12 @@ impl<W: Write> Outlet<W> {
         written
     }
 
+    /// What is written to.
+    #[cfg(test)]
+    pub(super) fn writer(&self) -> &W {
+        &self.writer
+    }
+
     fn write_all(&mut self, mut text: &[u8]) -> io::Result<()> {
         while !text.is_empty() {
             match self.writer.write(text) {

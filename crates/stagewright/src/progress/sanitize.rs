@@ -43,6 +43,16 @@ pub(crate) fn text(text: &str) -> String {
     text.lines().map(|line| filter(line, false)).collect::<Vec<_>>().join("\n")
 }
 
+/// So much of a text, in bytes; an ellipsis stands for the rest.
+pub(super) fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('\u{2026}');
+        text.shrink_to_fit();
+    }
+    text
+}
+
 fn filter(text: &str, keep_colours: bool) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
@@ -165,5 +175,7 @@ mod tests {
     fn names_are_one_line() {
         assert_eq!(name("RUN <<EOF\n  echo\r\n\x1b[31mEOF"), "RUN <<EOF echo EOF");
         assert_eq!(text("a\x1b[2J\nb\r\n"), "a\nb");
+        assert_eq!(cut("a\u{20ac}b".to_owned(), 3), "a\u{2026}");
+        assert_eq!(cut("abc".to_owned(), 3), "abc");
     }
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use buildkit_client::StatusUpdate;
-use buildkit_client::status::Vertex;
+use buildkit_client::status::{Vertex, VertexLog};
 
 use super::sanitize;
 use super::step::{Line, Step};
@@ -21,6 +21,17 @@ use super::warning::Warning;
 
 /// How many warnings are remembered.
 const MOST_WARNINGS: usize = 1000;
+
+/// How many vertices are followed, counted for each target that shows it, and how many steps a stream may begin by
+/// their output alone. What more there is has no step of its own; its output is shown all the same.
+const MOST_VERTICES: usize = 100_000;
+const MOST_UNANNOUNCED: usize = 1000;
+
+/// The longest name of a step, in bytes.
+const LONGEST_NAME: usize = 8 * 1024;
+
+/// The step of output that has none of its own.
+const REST: &str = "steps that are not shown";
 
 /// After how long a line that has not ended is shown: it may be a question.
 const PARTIAL_LINE_REST: Duration = Duration::from_secs(3);
@@ -55,16 +66,40 @@ pub(crate) struct State {
     /// How many steps have a number.
     started: u32,
     warnings: Vec<Warning>,
+    /// How many steps were begun by their output alone.
+    unannounced: usize,
+    /// The step of output that has none of its own.
+    rest: Option<StepId>,
+}
+
+/// What an update says beside output.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// What is new so far.
+    pub(super) events: Vec<Event>,
+    /// Steps that may have ended.
+    pub(super) touched: BTreeSet<StepId>,
 }
 
 impl State {
     /// Takes an update of a target's stream, and gives what is new.
+    #[cfg(test)]
     pub(crate) fn apply(&mut self, now: Duration, target: &str, update: &StatusUpdate) -> Vec<Event> {
+        let Said { mut events, touched } = self.begin(now, target, update);
+        for log in &update.logs {
+            self.output(now, target, log, &mut events);
+        }
+        self.close_update(now, target, update, touched, &mut events);
+        events
+    }
+
+    /// Takes what an update says of vertices and their items. Its output follows, then [`State::close_update`].
+    pub(super) fn begin(&mut self, now: Duration, target: &str, update: &StatusUpdate) -> Said {
         let target = self.target(target);
         let mut events = Vec::new();
         let mut touched = BTreeSet::new();
         for vertex in &update.vertexes {
-            let id = self.step_of(target, vertex);
+            let Some(id) = self.step_of(target, vertex) else { continue };
             self.steps[id].apply(target, vertex);
             self.steps[id].settle(now);
             let is_weak = vertex.progress_group.as_ref().is_some_and(|group| group.weak);
@@ -80,27 +115,42 @@ impl State {
                 events.push(Event::Progress(id, item));
             }
         }
-        for log in &update.logs {
-            let id = self.find(target, &log.vertex).unwrap_or_else(|| self.unknown(&log.vertex));
-            let lines = self.steps[id].log(now, target, log);
-            if !lines.is_empty() {
-                self.start(id, &mut events);
-            }
-            events.extend(lines.into_iter().map(|line| Event::Line(id, line)));
+        Said { events, touched }
+    }
+
+    /// Takes output.
+    pub(super) fn output(&mut self, now: Duration, target: &str, log: &VertexLog, events: &mut Vec<Event>) {
+        let target = self.target(target);
+        let id = self.find(target, &log.vertex).unwrap_or_else(|| self.unknown(&log.vertex));
+        let lines = self.steps[id].log(now, target, log);
+        if !lines.is_empty() {
+            self.start(id, events);
         }
+        events.extend(lines.into_iter().map(|line| Event::Line(id, line)));
+    }
+
+    /// Takes what an update says at last: warnings, and that steps have ended.
+    pub(super) fn close_update(
+        &mut self,
+        now: Duration,
+        target: &str,
+        update: &StatusUpdate,
+        touched: BTreeSet<StepId>,
+        events: &mut Vec<Event>,
+    ) {
+        let target = self.target(target);
         for warning in &update.warnings {
             let step = self.find(target, &warning.vertex);
             let warning = Warning::read(warning);
             if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&warning) {
                 if let Some(id) = step {
-                    self.start(id, &mut events);
+                    self.start(id, events);
                 }
                 events.push(Event::Warning(step, self.warnings.len()));
                 self.warnings.push(warning);
             }
         }
-        self.close(now, touched, &mut events);
-        events
+        self.close(now, touched, events);
     }
 
     /// Takes that a target's stream has ended, and gives what is new: what it left open was cancelled for it.
@@ -164,8 +214,12 @@ impl State {
         own.or_else(|| self.shared.get(digest)).copied()
     }
 
-    /// The step of a vertex, made if it is not known, under the vertex's name.
-    fn step_of(&mut self, target: usize, vertex: &Vertex) -> StepId {
+    /// The step of a vertex, made if it is not known and there is room, under the vertex's name.
+    fn step_of(&mut self, target: usize, vertex: &Vertex) -> Option<StepId> {
+        if self.find(target, &vertex.digest).is_none() && self.shared.len() + self.own.len() >= MOST_VERTICES
+        {
+            return None;
+        }
         let given = if vertex.name.is_empty() { &vertex.digest } else { &vertex.name };
         let name = sanitize::name(given);
         let next = self.steps.len();
@@ -179,18 +233,29 @@ impl State {
         } else {
             (*self.shared.entry(vertex.digest.clone()).or_insert(next), name)
         };
+        let name = sanitize::cut(name, LONGEST_NAME);
         match self.steps.get_mut(id) {
             Some(step) => step.rename(name),
             None => self.steps.push(Step::new(name)),
         }
-        id
+        Some(id)
     }
 
     /// A step for a vertex that no stream has told of: its output is not lost.
     fn unknown(&mut self, digest: &str) -> StepId {
-        self.steps.push(Step::new(sanitize::name(digest)));
-        self.shared.insert(digest.to_owned(), self.steps.len() - 1);
-        self.steps.len() - 1
+        if let Some(rest) = self.rest {
+            return rest;
+        }
+        let id = self.steps.len();
+        if self.unannounced == MOST_UNANNOUNCED || self.shared.len() + self.own.len() >= MOST_VERTICES {
+            self.rest = Some(id);
+            self.steps.push(Step::new(REST.to_owned()));
+        } else {
+            self.unannounced += 1;
+            self.shared.insert(digest.to_owned(), id);
+            self.steps.push(Step::new(sanitize::cut(sanitize::name(digest), LONGEST_NAME)));
+        }
+        id
     }
 
     /// Gives a step its number if it has none.

@@ -19,6 +19,9 @@ const TAIL_LINE: usize = 2 * 1024;
 /// How many items are remembered.
 const MOST_ITEMS: usize = 1000;
 
+/// The longest name of an item, in bytes.
+const LONGEST_ITEM: usize = 1024;
+
 /// A step of the build.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -216,11 +219,8 @@ impl Step {
 
     /// Takes progress, and gives the index of the item that it is of, if that says anything new.
     pub(super) fn progress(&mut self, status: &VertexStatus) -> Option<usize> {
-        let index = self
-            .items
-            .iter()
-            .position(|item| item.id == status.id)
-            .unwrap_or(self.items.len());
+        let id = sanitize::cut(status.id.clone(), LONGEST_ITEM);
+        let index = self.items.iter().position(|item| item.id == id).unwrap_or(self.items.len());
         let is_stale = |item: &Item| {
             status.timestamp <= item.timestamp && (item.completed || status.completed.is_none())
         };
@@ -229,12 +229,12 @@ impl Step {
         }
         let end = status.completed.or(status.timestamp);
         let item = Item {
-            name: sanitize::name(&status.id),
+            name: sanitize::name(&id),
             current: status.current,
             total: status.total,
             taken: end.zip(status.started).map_or(Duration::ZERO, |(end, start)| since(end, start)),
             completed: status.completed.is_some(),
-            id: status.id.clone(),
+            id,
             timestamp: status.timestamp,
         };
         match self.items.get_mut(index) {

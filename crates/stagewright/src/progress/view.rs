@@ -11,6 +11,9 @@ use super::sanitize;
 /// How many runs of a vertex are remembered.
 const MOST_RUNS: usize = 64;
 
+/// The longest error, in bytes.
+const LONGEST_ERROR: usize = 64 * 1024;
+
 /// What the error of a cancelled vertex ends with.
 const CANCELLED: &str = "context canceled";
 
@@ -50,7 +53,8 @@ impl View {
         self.completed = vertex.completed.is_some();
         self.cached = vertex.cached;
         // A vertex that starts anew still carries the error of its last run.
-        self.error = if self.completed { sanitize::text(&vertex.error) } else { String::new() };
+        let error = if self.completed { sanitize::text(&vertex.error) } else { String::new() };
+        self.error = sanitize::cut(error, LONGEST_ERROR);
         if let Some(started) = self.started {
             let end = self.runs.entry(started).or_default();
             *end = vertex.completed.or(*end);

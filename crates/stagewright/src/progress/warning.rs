@@ -4,6 +4,10 @@ use buildkit_client::status::VertexWarning;
 
 use super::sanitize;
 
+/// The longest text of a warning, in bytes, and the most paragraphs of its detail.
+const LONGEST: usize = 4 * 1024;
+const MOST_PARAGRAPHS: usize = 16;
+
 /// A warning of a build.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Warning {
@@ -21,20 +25,25 @@ impl Warning {
     /// Reads what a stream says.
     pub(super) fn read(warning: &VertexWarning) -> Self {
         let place = warning.source_info.as_ref().map(|info| {
-            let file = sanitize::name(&info.filename);
+            let file = name(&info.filename);
             match warning.range.first() {
                 Some(range) => format!("{file}:{}", range.start.line),
                 None => file,
             }
         });
-        let text = |bytes: &[u8]| sanitize::text(&String::from_utf8_lossy(bytes));
+        let text = |bytes: &[u8]| sanitize::cut(sanitize::text(&String::from_utf8_lossy(bytes)), LONGEST);
+        let detail = warning.detail.iter().take(MOST_PARAGRAPHS);
         Self {
-            short: sanitize::name(&String::from_utf8_lossy(&warning.short)),
-            detail: warning.detail.iter().map(|paragraph| text(paragraph)).collect(),
-            url: sanitize::name(&warning.url),
+            short: name(&String::from_utf8_lossy(&warning.short)),
+            detail: detail.map(|paragraph| text(paragraph)).collect(),
+            url: name(&warning.url),
             place,
         }
     }
+}
+
+fn name(text: &str) -> String {
+    sanitize::cut(sanitize::name(text), LONGEST)
 }
 
 /// The lines about warnings; none if there are none.
