@@ -46,6 +46,11 @@ fn decode() {
 }
 
 #[test]
+fn docker_config() {
+    replay("docker_config");
+}
+
+#[test]
 fn dockerignore() {
     replay("dockerignore");
 }

@@ -9,6 +9,7 @@
 //! [`TARGETS`].
 
 mod decode;
+mod docker_config;
 mod dockerignore;
 mod fsutil;
 mod script;
@@ -20,6 +21,7 @@ mod corpus;
 mod seeds;
 
 pub use decode::decode;
+pub use docker_config::docker_config;
 pub use dockerignore::dockerignore;
 pub use fsutil::receive::fsutil_receive;
 pub use fsutil::send::fsutil_send;
@@ -29,8 +31,9 @@ pub use status::status;
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of the program and of the directory of the corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("decode", decode),
+    ("docker_config", docker_config),
     ("dockerignore", dockerignore),
     ("fsutil_send", fsutil_send),
     ("fsutil_receive", fsutil_receive),

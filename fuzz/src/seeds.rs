@@ -14,6 +14,9 @@ const GOLDENS: &str = include_str!("../../crates/buildkit-llb/tests/goldens.json
 pub(crate) fn of(target: &str) -> Vec<(String, Vec<u8>)> {
     match target {
         "decode" => decode(),
+        "docker_config" => {
+            numbered(CONFIGS.iter().map(|(text, hosts)| format!("{text}\0{hosts}").into_bytes()))
+        }
         "dockerignore" => {
             numbered(IGNORES.iter().map(|(text, paths)| format!("{text}\0{paths}").into_bytes()))
         }
@@ -77,6 +80,32 @@ fn described() -> Vec<u8> {
     graph.locate(exec, file, vec![Range::lines(1, 2)]).unwrap();
     graph.definition(Some(exec.root())).unwrap().encode()
 }
+
+/// Configurations, and registries to ask about. `dXNlcjpwYXNz` is `user:pass`.
+const CONFIGS: [(&str, &str); 16] = [
+    ("", "localhost:5000"),
+    ("{}", "localhost:5000"),
+    (r#"{"auths":{"localhost:5000":{"auth":"dXNlcjpwYXNz"}}}"#, "localhost:5000\nlocalhost"),
+    (
+        r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dXNlcjpwYXNz"}}}"#,
+        "registry-1.docker.io\ndocker.io\nindex.docker.io",
+    ),
+    (
+        r#"{"auths":{"http://r.example/v2/":{"username":"u","password":"p"},"r.example":null}}"#,
+        "r.example\nhttps://r.example",
+    ),
+    (r#"{"auths":{"r.example":{"identitytoken":"t","auth":"dXNlcjo="}}}"#, "r.example"),
+    (r#"{"auths":{"r.example":{"registrytoken":"t"}},"credsStore":"store"}"#, "r.example"),
+    (r#"{"credHelpers":{"r.example":"one","other":""},"credsStore":"two"}"#, "r.example\nother\nx"),
+    (r#"{"credHelpers":{"r.example":null},"credsStore":null,"auths":null}"#, "r.example"),
+    (r#"{"auths":{"r.example":{"auth":"not base64!"}}}"#, "r.example"),
+    (r#"{"auths":{"r.example":{"auth":"dXNlcg=="}}}"#, "r.example"),
+    (r#"{"auths":{"a\u001b[2J":{"auth":"/w=="}}}"#, "a\u{1b}[2J"),
+    (r#"{"auths":[]}"#, "r.example"),
+    (r#"{"auths":{"r.example":{"auth":"dXNl"#, "r.example"),
+    ("{]", "r.example"),
+    ("{} behind", ""),
+];
 
 /// Ignore files, and paths to ask about.
 const IGNORES: [(&str, &str); 24] = [
@@ -217,7 +246,7 @@ fn at(seconds: i64) -> Option<Timestamp> {
 
 fn vertex(
     digest: &str,
-    name: &str,
+    name: &'static str,
     started: Option<Timestamp>,
     completed: Option<Timestamp>,
 ) -> control::Vertex {
