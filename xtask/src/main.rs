@@ -1,5 +1,6 @@
 //! What can be done in this repository: `cargo xtask <task>`.
 
+mod bench;
 mod codegen;
 mod demo;
 mod fuzz;
@@ -67,6 +68,17 @@ enum Task {
         #[arg(long)]
         bless: bool,
     },
+    /// Measure this house beside the programs that do the same, on a quiet machine.
+    Bench {
+        /// The beginnings of the names of rows; all without one.
+        names: Vec<String>,
+        /// Only say which rows there are.
+        #[arg(long)]
+        list: bool,
+        /// Tiny sizes and one round, to see that every row can be measured.
+        #[arg(long)]
+        smoke: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -85,6 +97,7 @@ fn run(task: Task) -> Result<()> {
     // Ctrl-C ends the wait for the lock; after it, a task ends in good order.
     let _lock = match &task {
         Task::Status | Task::Env | Task::Codegen { .. } | Task::Tidy | Task::Fuzz { .. } => None,
+        Task::Bench { list: true, .. } => None,
         _ => Some(place.lock()?),
     };
     process::watch_interrupts()?;
@@ -106,5 +119,13 @@ fn run(task: Task) -> Result<()> {
         Task::Tidy => tidy::run(&place),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&place, &targets, seconds),
         Task::Test { bless } => test::test(&place, bless),
+        Task::Bench { list: true, .. } => {
+            bench::list();
+            Ok(())
+        }
+        Task::Bench { names, smoke, .. } => {
+            let scale = if smoke { bench::Scale::Smoke } else { bench::Scale::Full };
+            bench::bench(&place, &names, scale)
+        }
     }
 }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::place::Place;
 use crate::process::{check_interrupt, run, run_lines};
 use crate::up::{self, Fixtures};
-use crate::{codegen, images, tidy};
+use crate::{bench, codegen, images, tidy};
 use output::{Tests, Verdict};
 
 /// The test binaries of all packages, each a part of its own; `cargo xtask tidy` finds one that is missing.
@@ -106,6 +106,7 @@ fn tests(place: &Place, fixtures: &Fixtures, report: &mut Report) {
     }
     let arguments = ["test", "--package", FEATURED, "--no-default-features", "--lib", "--no-fail-fast"];
     report.tests("unit tests, features: none", cargo(place).args(arguments));
+    report.part("bench smoke", || bench::bench(place, &[], bench::Scale::Smoke));
 }
 
 fn cargo(place: &Place) -> Command {

@@ -9,13 +9,14 @@ use super::tree::{Package, Tree};
 use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("buildkit-proto", &[]),
     ("buildkit-llb", &["buildkit-proto"]),
     ("buildkit-gateway", &["buildkit-llb", "buildkit-proto"]),
     ("buildkit-client", &["buildkit-gateway", "buildkit-llb", "buildkit-proto"]),
     ("stagewright-plan", &["buildkit-llb"]),
     ("stagewright", &["buildkit-client", "buildkit-gateway", "buildkit-llb", "stagewright-plan"]),
+    ("stagewright-bench", &["buildkit-client", "buildkit-gateway", "buildkit-llb"]),
     ("stagewright-examples", &["stagewright"]),
     ("stagewright-fuzz", &["buildkit-client", "buildkit-llb", "buildkit-proto", "stagewright"]),
     (
@@ -29,7 +30,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "stagewright-plan",
         ],
     ),
-    ("xtask", &["buildkit-client", "stagewright", "stagewright-tests"]),
+    ("xtask", &["buildkit-client", "buildkit-llb", "stagewright", "stagewright-tests"]),
 ];
 
 /// Packages, with the features left on, that must not reach the world: neither themselves nor through

@@ -1,0 +1,88 @@
+//! Runs a program under `bench-measure`, and says what it took.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use super::Scale;
+use crate::process;
+
+/// How much of what a program said is shown if it fails.
+const TAIL: usize = 2_000;
+
+/// Where everything is, and how much is to be done.
+pub(super) struct Bench {
+    /// The directory of our own programs.
+    pub(super) programs: PathBuf,
+    /// The directory for everything that is made on the way.
+    pub(super) work: PathBuf,
+    pub(super) scale: Scale,
+}
+
+/// What a program took, and what it wrote.
+#[derive(Debug)]
+pub(super) struct Measured {
+    /// From its start to its end.
+    pub(super) seconds: f64,
+    /// The most memory that it had, in bytes.
+    pub(super) peak: f64,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+/// What `bench-measure` prints.
+#[derive(Deserialize)]
+struct Report {
+    seconds: f64,
+    peak: f64,
+    code: Option<i32>,
+}
+
+impl Bench {
+    /// How many rounds, of this many.
+    pub(super) fn rounds(&self, full: usize) -> usize {
+        match self.scale {
+            Scale::Full => full,
+            Scale::Smoke => full.min(1),
+        }
+    }
+
+    /// How many files, ops or bytes, of this many.
+    pub(super) fn amount(&self, full: u32) -> u32 {
+        match self.scale {
+            Scale::Full => full,
+            Scale::Smoke => full / 1_000 + 10,
+        }
+    }
+
+    /// A program of ours.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// Runs a program to its end; anything but success is an error with what it said.
+    pub(super) fn measure(&self, stdin: Option<&Path>, command: &[OsString]) -> Result<Measured> {
+        let (stdout, stderr) = (self.work.join("stdout"), self.work.join("stderr"));
+        let mut wrapper = Command::new(self.program("bench-measure"));
+        if let Some(stdin) = stdin {
+            wrapper.arg("--stdin").arg(stdin);
+        }
+        wrapper.arg("--stdout").arg(&stdout).arg("--stderr").arg(&stderr);
+        let report = process::output(wrapper.arg("--").args(command))?;
+        let report: Report = serde_json::from_str(&report).context("bench-measure is not understood")?;
+        let read = |path: &Path| -> Result<String> {
+            let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let (stdout, stderr) = (read(&stdout)?, read(&stderr)?);
+        if report.code != Some(0) {
+            let start = stderr.ceil_char_boundary(stderr.len().saturating_sub(TAIL));
+            bail!("{} failed:\n{}", command[0].display(), &stderr[start..]);
+        }
+        Ok(Measured { seconds: report.seconds, peak: report.peak, stdout, stderr })
+    }
+}

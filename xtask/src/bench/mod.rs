@@ -1,0 +1,155 @@
+//! What this house costs beside the programs that do the same: `cargo xtask bench`.
+//!
+//! Each comparison runs in rounds in which both sides do the same work, and take turns in who is first. Rows are
+//! medians; `target/bench.json` has them for programs, the table for people. Everything lies in `target/bench`
+//! while it runs, with a buildkitd of its own, so that nothing else is in its cache.
+
+mod daemon;
+mod definitions;
+mod encode;
+mod measure;
+mod noop;
+mod rows;
+mod size;
+mod tools;
+mod tree;
+mod upload;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::place::Place;
+use daemon::BenchDaemon;
+use measure::Bench;
+use rows::{Group, ROWS, Report, Samples, Spec};
+
+/// How much is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// As the rows say.
+    Full,
+    /// As little as shows that every row can be measured: tiny sizes, one round, programs without optimization.
+    Smoke,
+}
+
+/// Prints the names of all rows.
+pub(crate) fn list() {
+    for spec in ROWS {
+        println!("{:28} {}", spec.name, spec.about);
+    }
+}
+
+/// Measures the rows whose names begin with one of `names`, or all, and writes them down.
+pub(crate) fn bench(place: &Place, names: &[String], scale: Scale) -> Result<()> {
+    let chosen = choose(names)?;
+    let start = Instant::now();
+    let work = place.target.join("bench");
+    clear(&work)?;
+    let measured = measure_all(place, &work, &chosen, scale);
+    // What is left of a failure would only fill the disk.
+    let cleared = clear(&work);
+    let reports = measured?;
+    cleared?;
+
+    let path = output(place, scale);
+    rows::write(&path, &reports)?;
+    print!("{}", rows::table(&reports));
+    println!("\n{} rows in {:.0} s: {}", reports.len(), start.elapsed().as_secs_f64(), path.display());
+    rows::check(&path, &chosen)
+}
+
+fn measure_all(place: &Place, work: &Path, chosen: &[&'static Spec], scale: Scale) -> Result<Vec<Report>> {
+    fs::create_dir_all(work).with_context(|| format!("cannot create {}", work.display()))?;
+    let bench = Bench { programs: tools::ours(place, scale)?, work: work.to_owned(), scale };
+    let mut groups: Vec<Group> = chosen.iter().map(|spec| spec.group).collect();
+    groups.dedup();
+    let daemon = match groups.iter().any(|group| group.needs_daemon()) {
+        true => Some(BenchDaemon::start(place, work)?),
+        false => None,
+    };
+    let mut reports = Vec::new();
+    let mut measured = Ok(());
+    for group in groups {
+        println!("== {}", group.title());
+        match measure_group(place, &bench, daemon.as_ref(), group) {
+            Ok(samples) => {
+                let wanted = chosen.iter().filter(|spec| spec.group == group);
+                for spec in wanted {
+                    reports.push(Report::of(spec, samples.get(spec.name))?);
+                }
+            }
+            Err(error) => {
+                measured = Err(error.context(group.title()));
+                break;
+            }
+        }
+    }
+    let stopped = daemon.map_or(Ok(()), BenchDaemon::stop);
+    measured?;
+    stopped?;
+    Ok(reports)
+}
+
+fn measure_group(
+    place: &Place,
+    bench: &Bench,
+    daemon: Option<&BenchDaemon>,
+    group: Group,
+) -> Result<Samples> {
+    let daemon = || daemon.context("there is no daemon");
+    match group {
+        Group::Encode(case) => encode::run(place, bench, case),
+        Group::NoOp => noop::run(bench, daemon()?),
+        Group::Upload(case) => upload::run(bench, daemon()?, case),
+        Group::Size => size::run(place, bench),
+    }
+}
+
+fn choose(names: &[String]) -> Result<Vec<&'static Spec>> {
+    for name in names {
+        if !ROWS.iter().any(|spec| spec.name.starts_with(name.as_str())) {
+            let known: Vec<_> = ROWS.iter().map(|spec| spec.name).collect();
+            bail!("no row begins with {name:?}; there are: {}", known.join(", "));
+        }
+    }
+    let wanted =
+        |spec: &&Spec| names.is_empty() || names.iter().any(|name| spec.name.starts_with(name.as_str()));
+    Ok(ROWS.iter().filter(wanted).collect())
+}
+
+fn output(place: &Place, scale: Scale) -> PathBuf {
+    place.target.join(match scale {
+        Scale::Full => "bench.json",
+        Scale::Smoke => "bench-smoke.json",
+    })
+}
+
+fn clear(work: &Path) -> Result<()> {
+    if work.exists() {
+        // A run that was killed may have left its daemon.
+        daemon::stop_left(work)?;
+        fs::remove_dir_all(work).with_context(|| format!("cannot remove {}", work.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_choose_by_their_beginning() {
+        let names = |wanted: &[&str]| -> Vec<_> {
+            let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
+            choose(&wanted).unwrap().iter().map(|spec| spec.name).collect()
+        };
+        assert_eq!(names(&[]).len(), ROWS.len());
+        assert_eq!(names(&["noop", "size"]), ["noop", "size"]);
+        assert_eq!(names(&["encode-fan"]), ["encode-fan-20k", "encode-fan-20k-memory"]);
+        let error = choose(&["nothing".to_owned()]).unwrap_err().to_string();
+        assert!(error.starts_with("no row begins with \"nothing\"; there are: encode-chain-1k, "), "{error}");
+    }
+}
