@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -61,16 +61,10 @@ impl Root {
     }
 
     /// Opens a regular file for reading. Anything else is `InvalidInput`, without waiting for a pipe.
-    pub(super) fn file(&self, relative: &[u8]) -> io::Result<File> {
+    #[cfg(test)]
+    fn file(&self, relative: &[u8]) -> io::Result<File> {
         let (directory, name) = path::split(relative);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(self.directory(directory)?, checked(name)?, flags, Permissions::empty())?;
-        let file = File::from(fd);
-        if file.metadata()?.is_file() {
-            Ok(file)
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
-        }
+        Ok(open_file(self.directory(directory)?.as_fd(), name)?.0)
     }
 
     /// Target of the symbolic link at a path; `None` where there is anything else or nothing.
@@ -104,6 +98,18 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
 /// Opens a child directory.
 pub(super) fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(parent, checked(name)?, DIRECTORY, Permissions::empty())?)
+}
+
+/// Opens a regular file for reading. Anything else is `InvalidInput`, without waiting for a pipe.
+pub(super) fn open_file(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<(File, Metadata)> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(parent, checked(name)?, flags, Permissions::empty())?);
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
 }
 
 /// Names and kinds of all entries of a directory, sorted by name.

@@ -5,9 +5,10 @@
 //! is to be said ([`Sender::poll_packet`]) and read ([`Sender::poll_read`]). [`read_announced`] reads a file
 //! and swears that it is the one that was announced.
 
-use std::collections::{HashMap, VecDeque};
-use std::fs::Metadata;
-use std::io::{self, Read};
+use std::collections::VecDeque;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use bytes::Bytes;
@@ -15,11 +16,11 @@ use bytes::Bytes;
 use super::packet::{MAX_DATA, Packet};
 use super::path;
 use super::root::{self, Root, nanoseconds};
-use super::stat::Stat;
+use super::stat::{Mode, Stat};
 use super::walk::{FilterError, WalkError};
 
-/// Files that are read at once.
-pub const MAX_READS: usize = 4;
+/// Files that are given out for reading at once.
+pub const MAX_READS: usize = 64;
 
 /// A transfer that failed at the sending end.
 #[derive(Debug, thiserror::Error)]
@@ -79,13 +80,34 @@ pub struct Sent {
 #[derive(Debug, Default)]
 pub struct Sender {
     next_id: u32,
-    /// Files that may be asked for, each once.
-    offered: HashMap<u32, Stat>,
-    wanted: VecDeque<(u32, Stat)>,
+    /// What may be asked for, each once, by id. Entries without bytes of their own are empty places.
+    offered: Vec<Option<Offer>>,
+    wanted: VecDeque<(u32, Offer)>,
     reading: usize,
     out: VecDeque<Packet>,
     finished: bool,
     sent: Sent,
+}
+
+/// A file that may be asked for. There may be millions, so it has no more than reading it needs.
+#[derive(Debug)]
+struct Offer {
+    path: Box<[u8]>,
+    mode: Mode,
+    size: i64,
+    mtime: i64,
+}
+
+impl Offer {
+    fn of(stat: &Stat) -> Self {
+        let Stat { path, mode, size, mtime, .. } = stat;
+        Self { path: path.as_slice().into(), mode: *mode, size: *size, mtime: *mtime }
+    }
+
+    fn into_stat(self) -> Stat {
+        let Self { path, mode, size, mtime } = self;
+        Stat { path: path.into(), mode, size, mtime, ..Stat::default() }
+    }
 }
 
 impl Sender {
@@ -98,13 +120,7 @@ impl Sender {
     pub fn announce(&mut self, stat: Box<Stat>) -> Result<(), SendError> {
         let id = self.next_id;
         self.next_id = id.checked_add(1).ok_or(SendError::TooMany)?;
-        if stat.has_content() {
-            // Kept for as long as it may be asked for, so without what is not needed then.
-            let Stat { path, mode, size, mtime, .. } = stat.as_ref();
-            let offer =
-                Stat { path: path.clone(), mode: *mode, size: *size, mtime: *mtime, ..Stat::default() };
-            self.offered.insert(id, offer);
-        }
+        self.offered.push(stat.has_content().then(|| Offer::of(&stat)));
         self.sent.entries += 1;
         self.out.push_back(Packet::Stat(stat));
         Ok(())
@@ -120,8 +136,9 @@ impl Sender {
         match packet {
             _ if self.finished => Err(SendError::Unexpected),
             Packet::Request(id) => {
-                let stat = self.offered.remove(&id).ok_or(SendError::UnknownFile { id })?;
-                self.wanted.push_back((id, stat));
+                let place = usize::try_from(id).ok().and_then(|id| self.offered.get_mut(id));
+                let offer = place.and_then(Option::take).ok_or(SendError::UnknownFile { id })?;
+                self.wanted.push_back((id, offer));
                 Ok(())
             }
             Packet::Finish => {
@@ -140,9 +157,9 @@ impl Sender {
         if self.reading >= MAX_READS {
             return None;
         }
-        let next = self.wanted.pop_front()?;
+        let (id, offer) = self.wanted.pop_front()?;
         self.reading += 1;
-        Some(next)
+        Some((id, offer.into_stat()))
     }
 
     /// Takes the next bytes of a file that is read, at most [`MAX_DATA`]; none at all end it.
@@ -186,52 +203,87 @@ impl Sender {
     }
 }
 
-/// Reads a file in pieces and checks, before and after, that it is what was announced.
-///
-/// `sink` gets every piece and, when all is well, an empty one; it says whether to go on. Size and time of
-/// modification must be the announced ones: else the receiver would hold bytes under a description that is
-/// not theirs, and could take them for another version's later.
+/// Reads files that were announced.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    root: &'a Root,
+    /// The directory of the last file, which is mostly that of the next one.
+    parent: Option<(Vec<u8>, OwnedFd)>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of this tree.
+    pub fn new(root: &'a Root) -> Self {
+        Self { root, parent: None }
+    }
+
+    /// Reads a file in pieces and checks, before and after, that it is what was announced.
+    ///
+    /// `sink` gets every piece and, when all is well, an empty one; it says whether to go on. Size and time of
+    /// modification must be the announced ones: else the receiver would hold bytes under a description that is
+    /// not theirs, and could take them for another version's later.
+    pub fn read(&mut self, announced: &Stat, mut sink: impl FnMut(Bytes) -> bool) -> Result<(), SendError> {
+        let read_error = |source: io::Error| SendError::Read { path: path::quoted(&announced.path), source };
+        let (mut file, metadata) = self.open(&announced.path).map_err(|source| match source.kind() {
+            io::ErrorKind::InvalidInput => changed(announced, "it is no longer a regular file".to_owned()),
+            io::ErrorKind::NotFound => changed(announced, "it is gone".to_owned()),
+            io::ErrorKind::NotADirectory => {
+                changed(announced, "a directory above it is a link or a file now".to_owned())
+            }
+            _ if root::is_absent(&source) => changed(announced, "it is a link now".to_owned()),
+            _ => read_error(source),
+        })?;
+        check(announced, &metadata)?;
+        let size = announced.size.unsigned_abs();
+        let mut length: u64 = 0;
+        loop {
+            // One byte more than is left: a read that leaves room has seen the end.
+            let room = usize::try_from(size - length).map_or(MAX_DATA, |left| MAX_DATA.min(left + 1));
+            let mut piece = vec![0; room];
+            let got = match file.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                got => got.map_err(read_error)?,
+            };
+            if got == 0 {
+                break;
+            }
+            length += got as u64;
+            if length > size {
+                return Err(changed(announced, format!("it has more than its {size} bytes")));
+            }
+            piece.truncate(got);
+            if !sink(piece.into()) {
+                return Ok(());
+            }
+            if length == size && got < room {
+                break;
+            }
+        }
+        if length < size {
+            return Err(changed(announced, format!("it ended after {length} of its {size} bytes")));
+        }
+        check(announced, &file.metadata().map_err(read_error)?)?;
+        sink(Bytes::new());
+        Ok(())
+    }
+
+    fn open(&mut self, path: &[u8]) -> io::Result<(File, Metadata)> {
+        let (directory, name) = path::split(path);
+        let parent = match &self.parent {
+            Some((known, parent)) if known == directory => parent,
+            _ => &self.parent.insert((directory.to_vec(), self.root.directory(directory)?)).1,
+        };
+        root::open_file(parent.as_fd(), name)
+    }
+}
+
+/// Reads one file as [`Reader::read`] does.
 pub fn read_announced(
     root: &Root,
     announced: &Stat,
-    mut sink: impl FnMut(Bytes) -> bool,
+    sink: impl FnMut(Bytes) -> bool,
 ) -> Result<(), SendError> {
-    let read_error = |source: io::Error| SendError::Read { path: path::quoted(&announced.path), source };
-    let mut file = root.file(&announced.path).map_err(|source| match source.kind() {
-        io::ErrorKind::InvalidInput => changed(announced, "it is no longer a regular file".to_owned()),
-        io::ErrorKind::NotFound => changed(announced, "it is gone".to_owned()),
-        io::ErrorKind::NotADirectory => {
-            changed(announced, "a directory above it is a link or a file now".to_owned())
-        }
-        _ if root::is_absent(&source) => changed(announced, "it is a link now".to_owned()),
-        _ => read_error(source),
-    })?;
-    check(announced, &file.metadata().map_err(read_error)?)?;
-    let mut length: u64 = 0;
-    loop {
-        let mut piece = Vec::with_capacity(MAX_DATA);
-        let got = file
-            .by_ref()
-            .take(MAX_DATA as u64)
-            .read_to_end(&mut piece)
-            .map_err(read_error)?;
-        if got == 0 {
-            break;
-        }
-        length += got as u64;
-        if length > announced.size.unsigned_abs() {
-            return Err(changed(announced, format!("it has more than its {} bytes", announced.size)));
-        }
-        if !sink(piece.into()) {
-            return Ok(());
-        }
-    }
-    if length < announced.size.unsigned_abs() {
-        return Err(changed(announced, format!("it ended after {length} of its {} bytes", announced.size)));
-    }
-    check(announced, &file.metadata().map_err(read_error)?)?;
-    sink(Bytes::new());
-    Ok(())
+    Reader::new(root).read(announced, sink)
 }
 
 fn check(announced: &Stat, now: &Metadata) -> Result<(), SendError> {
@@ -286,7 +338,7 @@ mod tests {
     #[test]
     fn reads_are_bounded() {
         let mut sender = Sender::new();
-        for id in 0..10 {
+        for id in 0..100 {
             sender.announce(stat(&format!("f{id}"), 0o644)).unwrap();
             sender.handle(Packet::Request(id)).unwrap();
         }
@@ -296,7 +348,7 @@ mod tests {
         assert!(sender.poll_read().is_none());
         sender.data(0, Bytes::new());
         assert!(sender.poll_read().is_some());
-        assert_eq!(sender.sent(), Sent { entries: 10, files: 1, bytes: 1 });
+        assert_eq!(sender.sent(), Sent { entries: 100, files: 1, bytes: 1 });
     }
 
     #[test]

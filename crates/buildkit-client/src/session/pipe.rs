@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use buildkit_proto::control::BytesMessage;
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +24,8 @@ pub(super) struct Pipe {
     input: Option<tonic::Streaming<BytesMessage>>,
     unread: Bytes,
     output: PollSender<BytesMessage>,
+    /// Written and not yet sent: HTTP/2 writes a frame's head and its content one after the other.
+    unsent: BytesMut,
     leftover: Option<oneshot::Sender<tonic::Streaming<BytesMessage>>>,
 }
 
@@ -40,8 +42,27 @@ impl Pipe {
         output: PollSender<BytesMessage>,
     ) -> (Self, oneshot::Receiver<tonic::Streaming<BytesMessage>>) {
         let (leftover, returned) = oneshot::channel();
-        let pipe = Self { input: Some(input), unread: Bytes::new(), output, leftover: Some(leftover) };
+        let pipe = Self {
+            input: Some(input),
+            unread: Bytes::new(),
+            output,
+            unsent: BytesMut::new(),
+            leftover: Some(leftover),
+        };
         (pipe, returned)
+    }
+
+    /// Hands what was written to the call.
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unsent.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        if ready!(self.output.poll_reserve(context)).is_err() {
+            return Poll::Ready(Err(closed()));
+        }
+        let data = self.unsent.split().freeze();
+        Poll::Ready(self.output.send_item(BytesMessage { data }).map_err(|_| closed()))
     }
 }
 
@@ -72,22 +93,21 @@ impl AsyncWrite for Pipe {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if ready!(self.output.poll_reserve(context)).is_err() {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        if self.unsent.len() >= CHUNK {
+            ready!(self.poll_send(context))?;
         }
-        let length = bytes.len().min(CHUNK);
-        let data = Bytes::copy_from_slice(&bytes[..length]);
-        match self.output.send_item(BytesMessage { data }) {
-            Ok(()) => Poll::Ready(Ok(length)),
-            Err(_) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-        }
+        let length = bytes.len().min(CHUNK - self.unsent.len());
+        self.unsent.extend_from_slice(&bytes[..length]);
+        Poll::Ready(Ok(length))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_send(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A call that has ended takes nothing any more.
+        let _ = ready!(self.poll_send(context));
         self.output.close();
         Poll::Ready(Ok(()))
     }

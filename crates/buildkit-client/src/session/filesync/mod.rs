@@ -26,15 +26,24 @@ use crate::client::MAX_MESSAGE;
 use crate::fsutil::packet::Packet;
 use crate::fsutil::quoted;
 use crate::fsutil::root::Root;
-use crate::fsutil::send::{SendError, Sender, Sent, read_announced};
+use crate::fsutil::send::{MAX_READS, Reader, SendError, Sender, Sent};
 use crate::fsutil::stat::Stat;
 use crate::fsutil::walk::{Filter, Selection, SkipReason, Step, Walk};
 
 /// The methods that a session announces for this service.
 pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSync/DiffCopy"];
 
-/// Packets on their way to the connection, and pieces on their way to become packets.
-const QUEUE: usize = 16;
+/// Packets on their way to the connection.
+const PACKETS: usize = 64;
+/// Pieces on their way to become packets come in batches: to wake a task for each costs more than to make it.
+const QUEUE: usize = 4;
+/// Entries in a batch.
+const ENTRIES: usize = 64;
+/// Bytes of files in a batch, unless a single piece has more.
+const BATCH_BYTES: usize = 256 << 10;
+/// Threads that read, and files that one of them is given at once.
+const READERS: usize = 4;
+const READER_FILES: usize = MAX_READS / READERS;
 /// How long a daemon may take to listen to why a transfer failed.
 const TELL_LIMIT: Duration = Duration::from_secs(3);
 
@@ -163,7 +172,7 @@ impl file_sync_server::FileSync for Directories {
             exclude: values(headers, "exclude-patterns"),
             follow: values(headers, "followpaths"),
         };
-        let (output, packets) = mpsc::channel(QUEUE);
+        let (output, packets) = mpsc::channel(PACKETS);
         let transfer = Transfer { name, sender: Sender::new(), output, observer: self.observer.clone() };
         tokio::spawn(transfer.run(directory, selection, request.into_inner()));
         Ok(Response::new(ReceiverStream::new(packets)))
@@ -209,6 +218,8 @@ struct Transfer {
 }
 
 /// What the blocking threads hand to the machine.
+type Feed = mpsc::Sender<Vec<Piece>>;
+
 enum Piece {
     Step(Step),
     EndOfWalk,
@@ -264,26 +275,36 @@ impl Transfer {
     async fn exchange(
         &mut self,
         root: &Arc<Root>,
-        feed: &mpsc::Sender<Piece>,
+        feed: &Feed,
         workers: &mut JoinSet<()>,
-        pieces: &mut mpsc::Receiver<Piece>,
+        pieces: &mut mpsc::Receiver<Vec<Piece>>,
         input: &mut Streaming<pb::Packet>,
     ) -> Result<(), Broken> {
         loop {
-            while let Some((id, stat)) = self.sender.poll_read() {
+            // Files that are asked for while all read are given out together.
+            while workers.len() < READERS {
+                let files = std::iter::from_fn(|| self.sender.poll_read());
+                let files: Vec<_> = files.take(READER_FILES).collect();
+                if files.is_empty() {
+                    break;
+                }
                 let (root, feed) = (Arc::clone(root), feed.clone());
-                workers.spawn_blocking(move || read(&root, id, &stat, &feed));
+                workers.spawn_blocking(move || read(&root, &files, &feed));
             }
             if self.sender.is_finished() && !self.sender.has_packet() {
                 return Ok(());
             }
             // The daemon is always listened to, also when it does not take what waits for it. Walk and
             // files are only listened to when nothing waits, which bounds what does.
-            let piece = tokio::select! {
+            let batch = tokio::select! {
                 permit = self.output.reserve(), if self.sender.has_packet() => {
-                    let permit = permit.map_err(|_| Broken::There("the daemon hung up".to_owned()))?;
-                    if let Some(packet) = self.sender.poll_packet() {
+                    let mut permit = permit.map_err(|_| Broken::There("the daemon hung up".to_owned()))?;
+                    while let Some(packet) = self.sender.poll_packet() {
                         permit.send(Ok(packet.into()));
+                        match self.output.try_reserve() {
+                            Ok(next) => permit = next,
+                            Err(_) => break,
+                        }
                     }
                     continue;
                 }
@@ -294,7 +315,7 @@ impl Transfer {
                     self.sender.handle(packet)?;
                     continue;
                 }
-                Some(piece) = pieces.recv(), if !self.sender.has_packet() => piece,
+                Some(batch) = pieces.recv(), if !self.sender.has_packet() => batch,
                 // A worker that panicked sends nothing more: the transfer ends with it instead of waiting.
                 ended = workers.join_next(), if !workers.is_empty() => {
                     if let Some(Err(panic)) = ended {
@@ -303,7 +324,9 @@ impl Transfer {
                     continue;
                 }
             };
-            self.take(piece)?;
+            for piece in batch {
+                self.take(piece)?;
+            }
         }
     }
 
@@ -329,28 +352,47 @@ impl Transfer {
 }
 
 /// Walks on a blocking thread; ends early when nobody listens any more.
-fn walk(directory: &LocalDir, selection: &Selection, feed: &mpsc::Sender<Piece>) {
+fn walk(directory: &LocalDir, selection: &Selection, feed: &Feed) {
     let filter = match Filter::new(&directory.root, selection, &directory.exclude) {
         Ok(filter) => filter,
-        Err(error) => return drop(feed.blocking_send(Piece::Failed(error.into()))),
+        Err(error) => return drop(feed.blocking_send(vec![Piece::Failed(error.into())])),
     };
-    let steps = Walk::new(Arc::clone(&directory.root), filter);
-    let pieces = steps.map(|step| step.map_or_else(|error| Piece::Failed(error.into()), Piece::Step));
-    for piece in pieces {
+    let mut batch = Vec::with_capacity(ENTRIES);
+    for step in Walk::new(Arc::clone(&directory.root), filter) {
+        let piece = step.map_or_else(|error| Piece::Failed(error.into()), Piece::Step);
         let failed = matches!(piece, Piece::Failed(_));
-        if feed.blocking_send(piece).is_err() || failed {
-            return;
+        batch.push(piece);
+        if failed || batch.len() >= ENTRIES {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(ENTRIES));
+            if feed.blocking_send(full).is_err() || failed {
+                return;
+            }
         }
     }
-    let _ = feed.blocking_send(Piece::EndOfWalk);
+    batch.push(Piece::EndOfWalk);
+    let _ = feed.blocking_send(batch);
 }
 
-/// Reads one file on a blocking thread.
-fn read(root: &Root, id: u32, stat: &Stat, feed: &mpsc::Sender<Piece>) {
-    let result = read_announced(root, stat, |bytes| feed.blocking_send(Piece::Data { id, bytes }).is_ok());
-    if let Err(error) = result {
-        let _ = feed.blocking_send(Piece::Failed(error));
+/// Reads files on a blocking thread, until one fails or nobody listens any more.
+fn read(root: &Root, files: &[(u32, Stat)], feed: &Feed) {
+    let mut reader = Reader::new(root);
+    let (mut batch, mut size) = (Vec::new(), 0);
+    for (id, stat) in files {
+        let result = reader.read(stat, |bytes| {
+            size += bytes.len();
+            batch.push(Piece::Data { id: *id, bytes });
+            let full = size >= BATCH_BYTES;
+            if full {
+                size = 0;
+            }
+            !full || feed.blocking_send(std::mem::take(&mut batch)).is_ok()
+        });
+        if let Err(error) = result {
+            // What was read before is no longer of use to anybody.
+            return drop(feed.blocking_send(vec![Piece::Failed(error)]));
+        }
     }
+    let _ = feed.blocking_send(batch);
 }
 
 #[cfg(test)]
