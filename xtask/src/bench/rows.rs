@@ -132,7 +132,7 @@ impl Group {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// The name of its row of times whose end is this, or of its only one.
+    /// The name of its row with this unit that ends so.
     pub(super) fn row(self, unit: &str, end: &str) -> Option<&'static str> {
         let rows = ROWS.iter().filter(|spec| spec.group == self && spec.unit.name() == unit);
         rows.map(|spec| spec.name).find(|name| name.ends_with(end))

@@ -11,22 +11,26 @@ use crate::process;
 
 /// Builds our own programs; gives their directory.
 pub(super) fn ours(place: &Place, scale: Scale) -> Result<PathBuf> {
-    cargo_build(place, scale, &["--package", "stagewright-bench"])
+    match scale {
+        Scale::Full => release(place, &["--package", "stagewright-bench"]),
+        Scale::Smoke => {
+            // As the tests build them: with other features everything would be compiled once more.
+            process::run(cargo(place).args(["build", "--workspace", "--bins", "--all-features"]))?;
+            Ok(place.target.join("debug"))
+        }
+    }
 }
 
-/// Builds what these arguments name; gives the directory of the programs.
-pub(super) fn cargo_build(place: &Place, scale: Scale, what: &[&str]) -> Result<PathBuf> {
-    let (profile, directory) = match scale {
-        Scale::Full => ("release", "release"),
-        Scale::Smoke => ("dev", "debug"),
-    };
+/// Builds what these arguments name as it is given to users; gives the directory of the programs.
+pub(super) fn release(place: &Place, what: &[&str]) -> Result<PathBuf> {
+    process::run(cargo(place).args(["build", "--release"]).args(what))?;
+    Ok(place.target.join("release"))
+}
+
+fn cargo(place: &Place) -> Command {
     let mut command = Command::new(env!("CARGO"));
+    command.current_dir(&place.root);
     command
-        .args(["build", "--profile", profile])
-        .args(what)
-        .current_dir(&place.root);
-    process::run(&mut command)?;
-    Ok(place.target.join(directory))
 }
 
 /// Builds a Go program of `tools/`.

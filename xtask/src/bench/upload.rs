@@ -87,10 +87,10 @@ fn run_round(
     match case {
         Case::OneFile { .. } => phase("", 1)?,
         Case::Files { count, .. } => {
-            phase("cold", u64::from(bench.amount(count)))?;
-            phase("unchanged", 0)?;
+            phase("-cold", u64::from(bench.amount(count)))?;
+            phase("-unchanged", 0)?;
             tree::change(context)?;
-            phase("changed", 1)?;
+            phase("-changed", 1)?;
         }
     }
     // The daemon compares what is announced with its copy, whoever made it: to the copy that the peer made nothing
