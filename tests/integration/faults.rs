@@ -133,7 +133,7 @@ async fn export(daemon: &Daemon, out: &Path) -> String {
     let mut last = FileInput::Scratch;
     for number in 0..64 {
         let action = CopyAction::new(file.root(), "/0", format!("/{number}"));
-        last = copies.push(last, action).into();
+        last = copies.push(last, action);
     }
     let copies = graph.add(copies, Metadata::default()).unwrap();
     let definition = graph.definition(Some(copies.root())).unwrap();
