@@ -47,7 +47,7 @@ fn at(seconds: i64, nanos: i32) -> Option<Timestamp> {
 fn nonsense() -> Vec<StatusResponse> {
     let vertex = |digest: &str, started, completed| Vertex {
         digest: digest.into(),
-        name: "a\u{1b}[2J\u{202e}\n".repeat(50),
+        name: "a\u{1b}[2J\u{202e}\n".repeat(50).into(),
         started,
         completed,
         inputs: vec![digest.into(), String::new(), "sha256:none".into()],
