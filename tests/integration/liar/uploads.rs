@@ -78,11 +78,11 @@ async fn only_what_was_offered_is_sent_and_once() {
         (vec![request(1)], "asked for file 1"),
         (vec![request(3)], "asked for file 3"),
         (vec![request(0), request(0)], "asked for file 0"),
-        (vec![data()], "a packet that only a sender sends"),
-        (vec![entry(file("mine", 0))], "a packet that only a sender sends"),
-        (vec![end_of_entries()], "a packet that only a sender sends"),
+        (vec![data()], "a packet out of turn"),
+        (vec![entry(file("mine", 0))], "a packet out of turn"),
+        (vec![end_of_entries()], "a packet out of turn"),
         (vec![failure("no space left")], "the receiver failed: no space left"),
-        (vec![Packet { r#type: -1, ..Packet::default() }], "a packet that only a sender sends"),
+        (vec![Packet { r#type: -1, ..Packet::default() }], "a packet out of turn"),
     ];
     for (packets, expected) in cases {
         let shown = format!("{packets:?}");
