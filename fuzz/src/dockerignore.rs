@@ -79,8 +79,6 @@ fn is_clean(path: &[u8]) -> bool {
 
 /// Whether nothing is cut from both ends of a pattern like that.
 fn is_trimmed(path: &[u8]) -> bool {
-    match std::str::from_utf8(path) {
-        Ok(text) => text.trim() == text,
-        Err(_) => path.trim_ascii() == path,
-    }
+    let text = String::from_utf8_lossy(path);
+    text.trim() == text
 }

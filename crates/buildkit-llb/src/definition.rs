@@ -228,6 +228,10 @@ impl Definition {
         }
         let source = SourceMap::from_pb(definition.source.unwrap_or_default())?;
         let head = head_of(&ops)?;
+        if ops.is_empty() {
+            // Scratch, whatever is said beside: there is nothing that it could be said of.
+            return Ok(Self::default());
+        }
         Ok(Self { ops, metadata, source, head })
     }
 }
@@ -467,6 +471,12 @@ mod tests {
         ] {
             assert!(error.contains(&expected), "{error}\nis not\n{expected}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_no_op_is_not_kept() {
+        let message = pb::Definition { def: Vec::new(), ..full().to_pb() };
+        assert_eq!(Definition::from_pb(message), Ok(Definition::default()));
     }
 
     #[test]
