@@ -224,7 +224,9 @@ impl Step {
             Action::Run(run) => {
                 let binds = run.mounts.iter().filter_map(|mount| match mount {
                     Mount::Bind { from, source, .. } => Some((from, std::slice::from_ref(source))),
-                    Mount::Cache { .. } | Mount::Tmpfs { .. } | Mount::Secret { .. } => None,
+                    Mount::Cache { .. } | Mount::Tmpfs { .. } | Mount::Secret { .. } | Mount::Ssh { .. } => {
+                        None
+                    }
                 });
                 binds.collect()
             }
@@ -338,9 +340,17 @@ impl Run {
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let files = self.mounts.iter().filter_map(|mount| match mount {
             Mount::Secret { id, .. } => Some(id.as_str()),
-            Mount::Cache { .. } | Mount::Bind { .. } | Mount::Tmpfs { .. } => None,
+            Mount::Cache { .. } | Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Ssh { .. } => None,
         });
         files.chain(self.secret_env.iter().map(|secret| secret.id.as_str()))
+    }
+
+    /// The ids of the ssh agents that the command is lent.
+    pub fn agents(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(|mount| match mount {
+            Mount::Ssh { id } => Some(id.as_str()),
+            _ => None,
+        })
     }
 }
 
@@ -389,6 +399,11 @@ pub enum Mount {
         id: String,
         /// Where it is mounted.
         path: String,
+    },
+    /// The socket of an ssh agent, which `SSH_AUTH_SOCK` names.
+    Ssh {
+        /// The agent's id.
+        id: String,
     },
 }
 

@@ -72,18 +72,31 @@ impl<'a> Checked<'a> {
     /// The secrets that steps of these targets use, gates included, in the order in which they were declared.
     #[must_use]
     pub fn secrets(&self, targets: &[&str]) -> Vec<&'a SecretSpec> {
-        let reached = self.reached(targets.iter().copied());
-        let stages = self.plan.stages.iter().filter(|stage| reached.contains(stage.name.as_str()));
-        let runs = stages.flat_map(|stage| &stage.steps).filter_map(|step| match &step.action {
-            Action::Run(run) => Some(run),
-            _ => None,
-        });
-        let used: BTreeSet<&str> = runs.flat_map(Run::secrets).collect();
+        let used: BTreeSet<&str> = self.runs(targets).flat_map(Run::secrets).collect();
         self.plan
             .secrets
             .iter()
             .filter(|secret| used.contains(secret.id.as_str()))
             .collect()
+    }
+
+    /// The ssh agents that steps of these targets use, gates included.
+    #[must_use]
+    pub fn agents(&self, targets: &[&str]) -> BTreeSet<&'a str> {
+        self.runs(targets).flat_map(Run::agents).collect()
+    }
+
+    fn runs(&self, targets: &[&str]) -> impl Iterator<Item = &'a Run> {
+        let reached = self.reached(targets.iter().copied());
+        let stages = self
+            .plan
+            .stages
+            .iter()
+            .filter(move |stage| reached.contains(stage.name.as_str()));
+        stages.flat_map(|stage| &stage.steps).filter_map(|step| match &step.action {
+            Action::Run(run) => Some(run),
+            _ => None,
+        })
     }
 
     /// The stages that these targets need, gates included.

@@ -95,6 +95,14 @@ impl StageCheck<'_> {
                     self.secret(step, id);
                     path
                 }
+                Mount::Ssh { id } => {
+                    self.text(step, "the id of an ssh agent", id);
+                    if id.is_empty() {
+                        let problem = Problem::new("the id of an ssh agent is empty");
+                        self.at(step, problem.help("the usual one is `default`"));
+                    }
+                    continue;
+                }
                 Mount::Bind { from, source, path } => {
                     self.origin(step, from);
                     self.origin_path(step, from, source);

@@ -85,6 +85,14 @@ impl Run {
         self
     }
 
+    /// With the ssh agent that a build lends under this id by `--ssh`; the usual one is `default`.
+    ///
+    /// The command finds its socket in `SSH_AUTH_SOCK`, may list keys and sign with them, and sees no key.
+    pub fn ssh(mut self, id: impl Into<String>) -> Self {
+        self.run.mounts.push(Mount::Ssh { id: id.into() });
+        self
+    }
+
     /// With an environment variable.
     pub fn env(mut self, name: impl Into<String>, value: impl Value) -> Self {
         self.run.env.push((name.into(), value.value()));

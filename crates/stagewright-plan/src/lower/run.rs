@@ -1,6 +1,6 @@
 //! Commands: one exec op each, as docker/dockerfile's RUN.
 
-use buildkit_llb::{CacheSharing, ExecOp, Mount, Network, Output, SecretEnv, SecretMount, path};
+use buildkit_llb::{CacheSharing, ExecOp, Mount, Network, Output, SecretEnv, SecretMount, SshMount, path};
 
 use super::stage::State;
 use super::{LowerError, Lowering};
@@ -46,14 +46,29 @@ impl<'a> Lowering<'a> {
                     op.secrets
                         .push(SecretMount { optional, ..SecretMount::new(id.clone(), path.clone()) });
                 }
+                plan::Mount::Ssh { id } => {
+                    let socket = SshMount::default_dest(op.ssh.len());
+                    op.ssh.push(SshMount::new(id.clone(), socket));
+                }
             }
         }
+        name_socket(&mut op);
         for secret in &run.secret_env {
             let optional = self.optional_secrets.contains(secret.id.as_str());
             op.secret_env
                 .push(SecretEnv { optional, ..SecretEnv::new(secret.id.clone(), secret.name.clone()) });
         }
         Ok(op)
+    }
+}
+
+/// Says where the first agent's socket is, unless the environment does.
+fn name_socket(op: &mut ExecOp) {
+    const NAME: &str = "SSH_AUTH_SOCK=";
+    if let Some(agent) = op.ssh.first()
+        && !op.env.iter().any(|variable| variable.starts_with(NAME))
+    {
+        op.env.push(format!("{NAME}{}", agent.dest));
     }
 }
 

@@ -173,7 +173,7 @@ impl Builder {
         let checked = check(&plan)?;
         fits(&plan, &self.platform())?;
         let orders = order::orders(&checked, options, self.stores_images())?;
-        order::check_secrets(&checked, &orders, options)?;
+        order::check_given(&checked, &orders, options)?;
         let (events, received) = unbounded_channel();
         let sessions = self.sessions(&orders, options, &events).await?;
         let work = Work {

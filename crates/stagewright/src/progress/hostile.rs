@@ -160,6 +160,25 @@ fn bounded_memory_of_output_of_vertices_without_end() {
 }
 
 #[test]
+fn bounded_memory_of_groups_without_end() {
+    let mut state = State::default();
+    let group = |id: String| Vertex {
+        progress_group: Some(ProgressGroup { id, ..ProgressGroup::default() }),
+        ..vertex("aa", "a", running(1))
+    };
+    for thousand in 0..102 {
+        let told: Vec<_> = (0..1000).map(|index| group(format!("{thousand} {index}"))).collect();
+        state.begin(NOW, "app", &update(&told, &[]));
+    }
+    assert_eq!(state.steps().len(), 100_000);
+    let long = "d".repeat(1000);
+    let mut other = State::default();
+    other.apply(NOW, "app", &update(&[vertex(&long, "a", running(1))], &[log(&long, 1, b"line\n")]));
+    assert_eq!(other.steps().len(), 1, "its output is shown under no name of its own");
+    assert!(other.steps()[0].name().len() < 100);
+}
+
+#[test]
 fn terminal_safety_in_every_mode() {
     let evil = "\x1b[2J\x1b[H\x1b]0;title\x07\u{9b}2J\u{90}x\u{9c}\x1bc\x07\x08\x7f\x1b[31mred\r\x0b";
     let failed = Vertex { error: evil.to_owned(), ..vertex(evil, evil, ended(1, 2)) };

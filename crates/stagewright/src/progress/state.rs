@@ -22,13 +22,17 @@ use super::warning::Warning;
 /// How many warnings are remembered.
 const MOST_WARNINGS: usize = 1000;
 
-/// How many vertices are followed, counted for each target that shows it, and how many steps a stream may begin by
-/// their output alone. What more there is has no step of its own; its output is shown all the same.
+/// How many vertices are followed, counted for each target that shows it, and how many steps there are; and how many
+/// steps a stream may begin by their output alone. What more there is has no step of its own; its output is shown
+/// all the same.
 const MOST_VERTICES: usize = 100_000;
 const MOST_UNANNOUNCED: usize = 1000;
 
 /// The longest name of a step, in bytes.
 const LONGEST_NAME: usize = 8 * 1024;
+
+/// The longest digest or id of a group, in bytes. What has a longer one is not followed.
+const LONGEST_KEY: usize = 256;
 
 /// The step of output that has none of its own.
 const REST: &str = "steps that are not shown";
@@ -216,14 +220,14 @@ impl State {
 
     /// The step of a vertex, made if it is not known and there is room, under the vertex's name.
     fn step_of(&mut self, target: usize, vertex: &Vertex) -> Option<StepId> {
-        if self.find(target, &vertex.digest).is_none() && self.shared.len() + self.own.len() >= MOST_VERTICES
-        {
-            return None;
+        if self.is_full() || vertex.digest.len() > LONGEST_KEY {
+            return self.find(target, &vertex.digest);
         }
         let given = if vertex.name.is_empty() { &vertex.digest } else { &vertex.name };
         let name = sanitize::name(given);
         let next = self.steps.len();
-        let (id, name) = if let Some(group) = &vertex.progress_group {
+        let group = vertex.progress_group.as_ref().filter(|group| group.id.len() <= LONGEST_KEY);
+        let (id, name) = if let Some(group) = group {
             let id = *self.groups.entry(group.id.clone()).or_insert(next);
             self.shared.insert(vertex.digest.clone(), id);
             (id, sanitize::name(if group.name.is_empty() { given } else { &group.name }))
@@ -247,7 +251,7 @@ impl State {
             return rest;
         }
         let id = self.steps.len();
-        if self.unannounced == MOST_UNANNOUNCED || self.shared.len() + self.own.len() >= MOST_VERTICES {
+        if self.unannounced == MOST_UNANNOUNCED || self.is_full() || digest.len() > LONGEST_KEY {
             self.rest = Some(id);
             self.steps.push(Step::new(REST.to_owned()));
         } else {
@@ -256,6 +260,11 @@ impl State {
             self.steps.push(Step::new(sanitize::cut(sanitize::name(digest), LONGEST_NAME)));
         }
         id
+    }
+
+    /// Whether nothing new is followed any more.
+    fn is_full(&self) -> bool {
+        self.steps.len() >= MOST_VERTICES || self.shared.len() + self.own.len() >= MOST_VERTICES
     }
 
     /// Gives a step its number if it has none.

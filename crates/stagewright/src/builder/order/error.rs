@@ -102,6 +102,17 @@ pub enum OptionsError {
         /// The place in it.
         dest: PathBuf,
     },
+    /// An output that empties a directory which is needed.
+    #[error(
+        "the output to {} has mode=delete and would remove what is in {}: name a directory that is for it alone",
+        mirror.display(), kept.display()
+    )]
+    MirrorOf {
+        /// The directory that would become equal to an export.
+        mirror: PathBuf,
+        /// The directory that is needed: a context, the working directory, or the home directory.
+        kept: PathBuf,
+    },
     /// An attribute of an output.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -134,6 +145,20 @@ pub enum OptionsError {
     /// A secret that no step takes.
     #[error("the build takes no secret `{id}`: {}", list("its secrets are", known))]
     UnknownSecret {
+        /// The id.
+        id: String,
+        /// The ids that would be right.
+        known: Vec<String>,
+    },
+    /// An ssh agent that is taken and not lent.
+    #[error("a step takes ssh agent `{id}`, which is not lent: add `--ssh {id}`")]
+    NoAgent {
+        /// The id.
+        id: String,
+    },
+    /// An ssh agent that no step takes.
+    #[error("no step takes ssh agent `{id}`: {}", list("the agents are", known))]
+    UnknownAgent {
         /// The id.
         id: String,
         /// The ids that would be right.

@@ -3,10 +3,11 @@
 //! Everything that can be refused is refused here, before a daemon is asked for anything.
 
 mod error;
+mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{self, Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use buildkit_client::Exporter;
 use buildkit_client::fsutil::receive::ReceiveOptions;
@@ -21,6 +22,7 @@ pub use error::OptionsError;
 
 use super::options::BuildOptions;
 use super::output::{Dest, LOCAL_ATTRS, Output, OutputKind};
+use taken::Taken;
 
 /// One target, and what is done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +83,10 @@ pub(super) fn orders(
     }
 
     let mut orders = Vec::new();
-    let mut taken = Taken::default();
+    // A directory that becomes equal to an export may be none that the build or its user lives in.
+    let home = std::env::home_dir();
+    let kept = options.contexts.values().chain([&options.context]).chain(&home);
+    let mut taken = Taken::keeping(kept.map(PathBuf::as_path).chain([Path::new(".")]));
     for (target, role) in &targets {
         let tags = tags.get(target.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut exports = Vec::new();
@@ -107,13 +112,16 @@ pub(super) fn orders(
     Ok(orders)
 }
 
-/// Checks that the secrets without which no step of these orders runs are given.
-pub(super) fn check_secrets(
+/// Checks that the secrets and ssh agents without which no step of these orders runs are given.
+pub(super) fn check_given(
     plan: &Checked<'_>,
     orders: &[Order],
     options: &BuildOptions,
 ) -> Result<(), OptionsError> {
     let targets: Vec<&str> = orders.iter().map(|order| order.target.as_str()).collect();
+    if let Some(id) = plan.agents(&targets).into_iter().find(|id| !options.ssh.contains_key(*id)) {
+        return Err(OptionsError::NoAgent { id: id.to_owned() });
+    }
     let secrets = plan.secrets(&targets).into_iter();
     match secrets
         .filter(|secret| !secret.optional)
@@ -163,6 +171,10 @@ fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) ->
         if context.name != MAIN_CONTEXT && !options.contexts.contains_key(context.name) {
             return Err(OptionsError::NoContext { name: context.name.to_owned() });
         }
+    }
+    let known: Vec<String> = plan.agents(&all).into_iter().map(str::to_owned).collect();
+    if let Some(id) = options.ssh.keys().find(|id| !known.contains(id)) {
+        return Err(OptionsError::UnknownAgent { id: id.clone(), known });
     }
     let known: Vec<String> = plan.plan().secrets.iter().map(|secret| secret.id.clone()).collect();
     match options.secrets.keys().find(|id| !known.contains(id)) {
@@ -286,56 +298,6 @@ impl Sent {
             Self::Stdout => ExportTarget::Writer(Box::new(io::stdout())),
         }
     }
-}
-
-/// The places that outputs go to.
-#[derive(Default)]
-struct Taken {
-    places: BTreeSet<PathBuf>,
-    mirrors: BTreeSet<PathBuf>,
-    stdout: bool,
-}
-
-impl Taken {
-    /// Takes one more, which nothing else may go to.
-    fn take(&mut self, sent: &Sent) -> Result<(), OptionsError> {
-        let Some(dest) = sent.path() else {
-            return if std::mem::replace(&mut self.stdout, true) {
-                Err(OptionsError::SameStdout)
-            } else {
-                Ok(())
-            };
-        };
-        let new = place(dest);
-        if self.places.contains(&new) {
-            return Err(OptionsError::SameDest { dest: dest.to_owned() });
-        }
-        let removes = |mirror: &PathBuf, other: &PathBuf| other.starts_with(mirror);
-        if let Some(mirror) = self.mirrors.iter().find(|mirror| removes(mirror, &new)) {
-            return Err(OptionsError::InMirror { mirror: mirror.clone(), dest: new });
-        }
-        if matches!(sent, Sent::Directory { mirror: true, .. }) {
-            if let Some(dest) = self.places.iter().find(|other| removes(&new, other)) {
-                return Err(OptionsError::InMirror { mirror: new, dest: dest.clone() });
-            }
-            self.mirrors.insert(new.clone());
-        }
-        self.places.insert(new);
-        Ok(())
-    }
-}
-
-/// One text for each place, however it is written. Links are not followed: the place may not be there yet.
-fn place(dest: &Path) -> PathBuf {
-    let mut place = PathBuf::new();
-    for component in path::absolute(dest).unwrap_or_else(|_| dest.to_owned()).components() {
-        match component {
-            Component::ParentDir => drop(place.pop()),
-            Component::CurDir => {}
-            _ => place.push(component),
-        }
-    }
-    place
 }
 
 #[cfg(test)]
@@ -474,23 +436,31 @@ mod tests {
         check(BuildOptions::new("."), "add `--context assets=DIRECTORY`");
         let token = buildkit_client::session::secrets::Secret::value("x").unwrap();
         check(options().secret("token", token), "takes no secret `token`: there are none");
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent");
+        let _agent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let agent = buildkit_client::session::ssh::SshAgent::socket(&socket).unwrap();
+        check(options().ssh("default", agent), "no step takes ssh agent `default`: there are none");
     }
 
     #[test]
-    fn a_secret_that_a_step_needs_must_be_given() {
+    fn secrets_and_agents_that_a_step_needs_must_be_given() {
         let describe = |b: &Build, (): ()| {
             let (token, key, absent) = (b.secret("token"), b.secret("key"), b.secret("absent").optional());
             let step = sh("make").secret_env("TOKEN", &token).secret(&absent);
             let api = b.runtime("api", "busybox").run(step);
             let web = b.runtime("web", "busybox").run(sh("make").secret(&key));
-            Targets::new().product(api).product(web)
+            let git = b.runtime("git", "busybox").run(sh("git clone x").ssh("work"));
+            Targets::new().product(api).product(web).target(git)
         };
         let plan = plan(describe, &[]).unwrap();
         let checked = check(&plan).unwrap();
         let missing = |options: BuildOptions| {
             let orders = orders(&checked, &options, true).unwrap();
-            check_secrets(&checked, &orders, &options).map_err(|error| error.to_string())
+            check_given(&checked, &orders, &options).map_err(|error| error.to_string())
         };
+        let error = missing(BuildOptions::new(".").target("git")).unwrap_err();
+        assert_eq!(error, "a step takes ssh agent `work`, which is not lent: add `--ssh work`");
         let given = || buildkit_client::session::secrets::Secret::value("x").unwrap();
         let api = || BuildOptions::new(".").target("api");
         let error = missing(api()).unwrap_err();
