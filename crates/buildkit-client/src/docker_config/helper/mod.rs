@@ -4,37 +4,28 @@
 //! (docker-credential-helpers v0.9 `client/client.go`). It has 30 seconds and a process group of its own, which is
 //! killed when it is over, so that nothing of it is left running. Its answer is bounded and zeroized.
 
-use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+mod process;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::process::ExitStatus;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use self::process::{Heard, Helper, MAX_ANSWER, MAX_INPUT, find};
 use super::credential::Credential;
 
 /// How long a helper may take.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
-/// How long a child of a helper that has ended may keep its output open.
-const GRACE: Duration = Duration::from_secs(1);
-/// How often is looked whether the answer is still wanted.
-const TICK: Duration = Duration::from_millis(50);
-/// Most bytes of an answer.
-const MAX_ANSWER: usize = 64 << 10;
 /// Most characters of a helper's own words in an error.
 const MAX_WORDS: usize = 200;
 /// What helpers write that know nothing of a registry.
 const NOT_FOUND: &[u8] = b"credentials not found in native keychain";
+/// What else helpers write on their standard output when they fail, of which it is known that it is no secret.
+const KNOWN: &[&str] = &["no credentials server URL", "no credentials username"];
 /// The user that stands for an identity token.
 const TOKEN_USER: &str = "<token>";
 
@@ -47,6 +38,15 @@ pub enum HelperError {
     Name {
         /// The name in the configuration.
         name: String,
+    },
+    /// A name of a registry that no registry has.
+    #[error(
+        "a registry's name has {length} bytes or holds control characters: credential helpers are asked for a host of at \
+         most {MAX_INPUT} bytes"
+    )]
+    Server {
+        /// Its bytes.
+        length: usize,
     },
     /// There is no such program.
     #[error(
@@ -79,7 +79,7 @@ pub enum HelperError {
         program: String,
     },
     /// It fails.
-    #[error("the credential helper `{program}` failed ({status}){}", said(words))]
+    #[error("the credential helper `{program}` failed ({status}){}", said(program, words))]
     Failed {
         /// The program.
         program: String,
@@ -126,6 +126,9 @@ pub(super) fn ask(
     if name.is_empty() || name.contains(['/', '\0']) {
         return Err(HelperError::Name { name: name.to_owned() });
     }
+    if server.len() > MAX_INPUT || server.contains(char::is_control) {
+        return Err(HelperError::Server { length: server.len() });
+    }
     let program = format!("docker-credential-{name}");
     let Some(file) = find(&program, path) else { return Err(HelperError::Missing { program }) };
     let failed = |source| HelperError::Run { program: program.clone(), source };
@@ -155,198 +158,27 @@ pub(super) fn ask(
     }))
 }
 
-/// A helper that runs. Dropped, it and its children are killed.
-struct Helper {
-    child: Child,
-    /// Readable when it has ended.
-    handle: OwnedFd,
-    group: Pid,
-    /// Whether it was waited for, or is about to be.
-    over: bool,
-}
-
-/// What came of listening.
-enum Heard {
-    /// What it wrote until it ended.
-    All {
-        answer: Zeroizing<Vec<u8>>,
-        errors: Zeroizing<Vec<u8>>,
-    },
-    Late,
-    TooLong,
-    Unwanted,
-}
-
-impl Helper {
-    fn start(program: PathBuf, path: &OsStr) -> io::Result<Self> {
-        let mut child = Command::new(program)
-            .arg("get")
-            .env("PATH", path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
-        let group = Pid::from_child(&child);
-        match pidfd_open(group, PidfdFlags::empty()) {
-            Ok(handle) => Ok(Self { child, handle, group, over: false }),
-            Err(errno) => {
-                let _ = kill_process_group(group, Signal::KILL);
-                child.wait()?;
-                Err(errno.into())
-            }
-        }
-    }
-
-    /// Gives it the registry's name, which is shorter than a pipe.
-    fn tell(&mut self, server: &str) -> io::Result<()> {
-        let Some(mut input) = self.child.stdin.take() else { return Ok(()) };
-        match input.write_all(server.as_bytes()) {
-            // It need not read it to answer.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Reads what it writes until it has ended.
-    fn listen(&mut self, limit: Duration, unwanted: &AtomicBool) -> io::Result<Heard> {
-        let mut answer = Output::new(self.child.stdout.take().map(OwnedFd::from));
-        let mut errors = Output::new(self.child.stderr.take().map(OwnedFd::from));
-        let start = Instant::now();
-        let mut ended: Option<Instant> = None;
-        loop {
-            if unwanted.load(Ordering::Relaxed) {
-                return Ok(Heard::Unwanted);
-            }
-            if answer.bytes.len() > MAX_ANSWER {
-                return Ok(Heard::TooLong);
-            }
-            let closed = answer.pipe.is_none() && errors.pipe.is_none();
-            if ended.is_some_and(|at| closed || at.elapsed() >= GRACE) {
-                return Ok(Heard::All { answer: answer.bytes, errors: errors.bytes });
-            }
-            let left = limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Ok(Heard::Late);
-            }
-            self.wait(left.min(TICK), &mut answer, &mut errors, &mut ended)?;
-        }
-    }
-
-    /// Kills what is left of its group, and says how it ended.
-    fn end(&mut self) -> io::Result<ExitStatus> {
-        // Until the leader has been waited for, no other group can have its number.
-        if !self.over {
-            self.over = true;
-            let _ = kill_process_group(self.group, Signal::KILL);
-        }
-        self.child.wait()
-    }
-
-    /// Waits until something is to be read or it has ended, and reads.
-    fn wait(
-        &self,
-        time: Duration,
-        answer: &mut Output,
-        errors: &mut Output,
-        ended: &mut Option<Instant>,
-    ) -> io::Result<()> {
-        let [ready_answer, ready_errors, has_ended] = {
-            // A negative descriptor is none to `poll`; an option is none to `PollFd`, so the list is made anew.
-            let sources =
-                [answer.pipe.as_ref(), errors.pipe.as_ref(), ended.is_none().then_some(&self.handle)];
-            let mut list: Vec<PollFd<'_>> = sources
-                .iter()
-                .flatten()
-                .map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN))
-                .collect();
-            let time = Timespec::try_from(time).unwrap_or_default();
-            match poll(&mut list, Some(&time)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            let mut list = list.iter();
-            sources.map(|source| source.is_some() && list.next().is_some_and(|fd| !fd.revents().is_empty()))
-        };
-        if ready_answer {
-            answer.read()?;
-        }
-        if ready_errors {
-            errors.read()?;
-        }
-        if has_ended {
-            *ended = Some(Instant::now());
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        // Nobody asks how it ended.
-        let _ = self.end();
-    }
-}
-
-/// One of a helper's outputs.
-struct Output {
-    /// Until it is closed.
-    pipe: Option<OwnedFd>,
-    bytes: Zeroizing<Vec<u8>>,
-}
-
-impl Output {
-    fn new(pipe: Option<OwnedFd>) -> Self {
-        // The whole capacity at once: a vector that grows leaves copies behind.
-        Self { pipe, bytes: Zeroizing::new(Vec::with_capacity(MAX_ANSWER + CHUNK)) }
-    }
-
-    /// Reads once; beyond the limit, to nowhere.
-    fn read(&mut self) -> io::Result<()> {
-        let Some(pipe) = &self.pipe else { return Ok(()) };
-        let mut chunk = Zeroizing::new([0; CHUNK]);
-        match rustix::io::read(pipe, &mut chunk[..]) {
-            Ok(0) => self.pipe = None,
-            Ok(count) if self.bytes.len() <= MAX_ANSWER => self.bytes.extend_from_slice(&chunk[..count]),
-            Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        Ok(())
-    }
-}
-
-/// Bytes that are read at once.
-const CHUNK: usize = 4096;
-
-/// The file of a program, in directories as of `PATH`.
-fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
-    let directories = std::env::split_paths(path).filter(|directory| directory.is_absolute());
-    directories.map(|directory| directory.join(program)).find(|file| {
-        let metadata = fs::metadata(file);
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-    })
-}
-
-/// What a helper that failed says about it: by custom on its standard output. Never what may be an answer.
+/// What a helper that failed says about it: the last line of its errors, or of its output what is known. Anything else
+/// that it wrote there may be a secret.
 fn words(answer: &[u8], errors: &[u8]) -> String {
-    let lines = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        lines.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let answer = lines(answer);
-    if answer.iter().any(|line| line.contains(['{', '"'])) {
-        return String::new();
+    let answer = answer.trim_ascii();
+    if let Some(known) = KNOWN.iter().find(|known| known.as_bytes() == answer) {
+        return (*known).to_owned();
     }
-    let line = answer.first().cloned().or_else(|| lines(errors).pop()).unwrap_or_default();
-    line.chars()
+    let mut lines = errors.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let line = lines.rfind(|line| !line.is_empty()).unwrap_or_default();
+    let text = String::from_utf8_lossy(line);
+    text.chars()
         .filter(|character| !character.is_control())
         .take(MAX_WORDS)
         .collect()
 }
 
-fn said(words: &str) -> String {
-    if words.is_empty() { String::new() } else { format!(": {words}") }
+fn said(program: &str, words: &str) -> String {
+    match words {
+        "" => format!(": `printf REGISTRY | {program} get` shows why"),
+        words => format!(": {words}"),
+    }
 }
 
 /// The value of `PATH`.
@@ -356,8 +188,13 @@ pub(super) fn search_path() -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::process::Command;
+    use std::time::Instant;
+
     use tempfile::TempDir;
 
+    use super::process::TICK;
     use super::*;
 
     /// A directory with the helper `docker-credential-test`, a shell script.
@@ -404,17 +241,17 @@ mod tests {
     fn errors_name_the_helper_and_no_secret() {
         let program = "the credential helper `docker-credential-test`";
         assert_eq!(
-            failure("echo 'the keychain is locked'; exit 3"),
-            format!("{program} failed (exit status: 3): the keychain is locked")
+            failure("echo first >&2; echo last >&2; echo hunter2; exit 3"),
+            format!("{program} failed (exit status: 3): last")
         );
         assert_eq!(
-            failure("echo first >&2; echo last >&2; exit 1"),
-            format!("{program} failed (exit status: 1): last")
+            failure("echo 'no credentials server URL'; exit 1"),
+            format!("{program} failed (exit status: 1): no credentials server URL")
         );
-        assert_eq!(
-            failure("echo '{\"Secret\": \"hunter2\"}'; exit 1"),
-            format!("{program} failed (exit status: 1)")
-        );
+        for silent in ["exit 1", "echo hunter2; exit 1", "echo '{\"Secret\": \"hunter2\"}'; exit 1"] {
+            let why = ": `printf REGISTRY | docker-credential-test get` shows why";
+            assert_eq!(failure(silent), format!("{program} failed (exit status: 1){why}"), "{silent}");
+        }
         for rubbish in
             ["", "echo hunter2", "echo '{}'", "echo '{\"Username\": \"ada\", \"Secret\": [\"hunter2\"]}'"]
         {
@@ -428,6 +265,17 @@ mod tests {
         assert!(nowhere.to_string().contains("`docker-credential-none` is not on PATH"), "{nowhere}");
         let path = ask("../x", "r", OsStr::new("/bin"), LIMIT, &AtomicBool::new(false)).unwrap_err();
         assert!(matches!(path, HelperError::Name { .. }), "{path}");
+    }
+
+    #[test]
+    fn a_name_that_no_registry_has_is_not_asked_for() {
+        let (_folder, path) = helper("sleep 600");
+        let start = Instant::now();
+        for server in ["a\nb", &"x".repeat(MAX_INPUT + 1), &"x".repeat(1 << 20)] {
+            let error = ask("test", server, &path, LIMIT, &AtomicBool::new(false)).unwrap_err();
+            assert!(matches!(error, HelperError::Server { length } if length == server.len()), "{error}");
+        }
+        assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
     }
 
     #[test]
