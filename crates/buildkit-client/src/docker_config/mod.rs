@@ -8,6 +8,7 @@
 mod credential;
 mod helper;
 mod parse;
+mod raw;
 mod registry;
 mod source;
 

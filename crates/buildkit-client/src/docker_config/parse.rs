@@ -2,17 +2,19 @@
 //!
 //! As docker reads it (docker/cli v29 `cli/config/configfile/file.go`, `types/authconfig.go`): keys that are not about
 //! credentials are skipped, `null` is nothing, an empty text is an empty configuration. Other than there, an entry
-//! that is damaged spoils the one registry, not all. No error holds a part of the text.
+//! that is damaged or of another type spoils the one registry, not all. No error holds a part of the text.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::credential::Credential;
+use super::raw::{RawConfig, RawEntry};
 use super::registry;
 
 /// Which credentials there are, and which programs know more.
@@ -21,13 +23,14 @@ pub struct DockerConfig {
     /// `auths`: what stands in the file itself.
     entries: BTreeMap<String, Result<Credential, Damage>>,
     /// `credHelpers`: the helper that knows a registry.
-    helpers: BTreeMap<String, String>,
+    helpers: BTreeMap<String, Result<String, Damage>>,
     /// `credsStore`: the helper that knows all others.
     store: String,
 }
 
 /// What a configuration knows of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Found {
     /// Nothing.
     Nothing,
@@ -46,6 +49,7 @@ pub enum Found {
 
 /// A text that is no `config.json`. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParseError {
     /// No JSON.
     #[error("it is not JSON: see line {line}, column {column}")]
@@ -65,8 +69,8 @@ pub enum ParseError {
     },
     /// JSON of another shape.
     #[error(
-        "a value is not what it must be at line {line}, column {column}: `auths` maps registries to objects of texts, \
-         `credHelpers` registries to names, `credsStore` is a name"
+        "a value is not what it must be at line {line}, column {column}: `auths` and `credHelpers` are objects, \
+         `credsStore` is a name"
     )]
     Shape {
         /// The line of the value.
@@ -78,42 +82,27 @@ pub enum ParseError {
 
 /// What is known of a registry cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the entry {key:?} of `auths` is damaged: its `auth` {damage}")]
+#[error("the entry {key:?} of `{table}` is damaged: {damage}")]
 pub struct EntryError {
     /// The entry.
     pub key: String,
+    table: &'static str,
     damage: Damage,
 }
 
-/// What is wrong with an `auth`.
+/// What is wrong with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Damage {
-    #[error("is not base64")]
+    #[error("its `auth` is not base64")]
     Encoding,
-    #[error("does not hold USER:PASSWORD")]
+    #[error("its `auth` does not hold USER:PASSWORD")]
     Form,
-    #[error("holds a user or password that is not UTF-8")]
+    #[error("its `auth` holds a user or password that is not UTF-8")]
     Text,
-}
-
-#[derive(Deserialize)]
-struct RawConfig {
-    auths: Option<BTreeMap<String, Option<RawEntry>>>,
-    #[serde(rename = "credHelpers")]
-    helpers: Option<BTreeMap<String, Option<String>>>,
-    #[serde(rename = "credsStore")]
-    store: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-struct RawEntry {
-    auth: Option<Zeroizing<String>>,
-    username: Option<Zeroizing<String>>,
-    password: Option<Zeroizing<String>>,
-    #[serde(rename = "identitytoken")]
-    identity_token: Option<Zeroizing<String>>,
-    #[serde(rename = "registrytoken")]
-    registry_token: Option<Zeroizing<String>>,
+    #[error("it is not an object of texts")]
+    Entry,
+    #[error("it is not the name of a credential helper")]
+    Helper,
 }
 
 impl DockerConfig {
@@ -136,14 +125,18 @@ impl DockerConfig {
                 Category::Syntax | Category::Io => ParseError::Syntax { line, column },
             }
         })?;
-        let entries = raw.auths.unwrap_or_default().into_iter();
-        let helpers = raw.helpers.unwrap_or_default().into_iter();
+        let entry = |json: &RawValue| match serde_json::from_str::<Option<RawEntry>>(json.get()) {
+            Ok(entry) => entry.unwrap_or_default().credential(),
+            Err(_) => Err(Damage::Entry),
+        };
+        let helper = |json: &RawValue| match serde_json::from_str::<Option<String>>(json.get()) {
+            Ok(name) => Ok(name.unwrap_or_default()),
+            Err(_) => Err(Damage::Helper),
+        };
         Ok(Self {
-            entries: entries
-                .map(|(key, entry)| (key, entry.unwrap_or_default().credential()))
-                .collect(),
-            helpers: helpers.map(|(key, name)| (key, name.unwrap_or_default())).collect(),
-            store: raw.store.unwrap_or_default(),
+            entries: raw.auths.into_iter().map(|(key, json)| (key, entry(json))).collect(),
+            helpers: raw.helpers.into_iter().map(|(key, json)| (key, helper(json))).collect(),
+            store: raw.store,
         })
     }
 
@@ -152,10 +145,10 @@ impl DockerConfig {
     /// The registry's own helper goes before the store, and a helper before what stands in the file.
     ///
     /// # Errors
-    /// What stands in the file is damaged, and would be used.
+    /// What stands in the file of this registry is damaged, and would be used.
     pub fn find(&self, host: &str) -> Result<Found, EntryError> {
         let entry = self.entry(host);
-        let helper = keyed(&self.helpers, host).map_or(&self.store, |(_, name)| name);
+        let helper = usable(&self.helpers, "credHelpers", host)?.unwrap_or(&self.store);
         if helper.is_empty() {
             let found = entry?.filter(|credential| !credential.is_empty());
             return Ok(found.cloned().map_or(Found::Nothing, Found::Credential));
@@ -170,25 +163,20 @@ impl DockerConfig {
 
     /// What stands in the file itself.
     pub(super) fn entry(&self, host: &str) -> Result<Option<&Credential>, EntryError> {
-        match keyed(&self.entries, host) {
-            None => Ok(None),
-            Some((_, Ok(credential))) => Ok(Some(credential)),
-            Some((key, Err(damage))) => Err(EntryError { key: key.clone(), damage: *damage }),
-        }
+        usable(&self.entries, "auths", host)
     }
 }
 
 impl RawEntry {
     fn credential(self) -> Result<Credential, Damage> {
         let mut credential = Credential {
-            username: self.username.unwrap_or_default(),
-            password: self.password.unwrap_or_default(),
-            identity_token: self.identity_token.unwrap_or_default(),
-            registry_token: self.registry_token.unwrap_or_default(),
+            username: self.username,
+            password: self.password,
+            identity_token: self.identity_token,
+            registry_token: self.registry_token,
         };
-        let auth = self.auth.unwrap_or_default();
-        if !auth.is_empty() {
-            (credential.username, credential.password) = decode(&auth)?;
+        if !self.auth.is_empty() {
+            (credential.username, credential.password) = decode(&self.auth)?;
         }
         Ok(credential)
     }
@@ -207,6 +195,19 @@ fn decode(auth: &str) -> Result<(Zeroizing<String>, Zeroizing<String>), Damage> 
             Ok((Zeroizing::new(username.to_owned()), Zeroizing::new(password.to_owned())))
         }
         _ => Err(Damage::Form),
+    }
+}
+
+/// What a table says of a registry, if that can be used.
+fn usable<'a, T>(
+    all: &'a BTreeMap<String, Result<T, Damage>>,
+    table: &'static str,
+    host: &str,
+) -> Result<Option<&'a T>, EntryError> {
+    match keyed(all, host) {
+        None => Ok(None),
+        Some((_, Ok(entry))) => Ok(Some(entry)),
+        Some((key, Err(damage))) => Err(EntryError { key: key.clone(), table, damage: *damage }),
     }
 }
 
@@ -327,6 +328,45 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_of_another_type_spoils_one_registry() {
+        let damaged = |json: &str, host: &str| {
+            let config = DockerConfig::parse(json.as_bytes()).unwrap();
+            assert_eq!(config.find("good").unwrap(), password("ada", "x"), "{json}");
+            let error = config.find(host).unwrap_err();
+            assert!(!format!("{error} {error:?} {config:?}").contains("hunter2"), "{error:?}");
+            error.to_string()
+        };
+        for entry in [r#""hunter2""#, "7", r#"["hunter2"]"#, r#"{"password": ["hunter2"]}"#, r#"{"auth": 7}"#]
+        {
+            let json =
+                format!(r#"{{"auths": {{"bad": {entry}, "good": {{"username": "ada", "password": "x"}}}}}}"#);
+            let expected = "the entry \"bad\" of `auths` is damaged: it is not an object of texts";
+            assert_eq!(damaged(&json, "bad"), expected, "{entry}");
+        }
+        let json =
+            r#"{"credHelpers": {"bad": ["hunter2"]}, "auths": {"good": {"auth": "YWRhOng="}, "bad": {}}}"#;
+        let expected =
+            "the entry \"bad\" of `credHelpers` is damaged: it is not the name of a credential helper";
+        assert_eq!(damaged(json, "bad"), expected);
+    }
+
+    #[test]
+    fn keys_go_without_case_and_the_last_counts() {
+        let json = r#"{"Auths": {"r": {"UserName": "a", "username": "ada", "PASSWORD": "x", "password": null}},
+            "AUTHS": {"s": {"auth": "YTpi"}, "s": {"auth": "Yzpk"}}}"#;
+        assert_eq!(found(json, "r"), password("ada", "x"));
+        assert_eq!(found(json, "s"), password("c", "d"));
+        let helper = |json: &str| match found(json, "r") {
+            Found::Helper { name, .. } => name,
+            other => panic!("{json}: {other:?}"),
+        };
+        assert_eq!(helper(r#"{"credsstore": "desktop", "credsStore": null}"#), "desktop");
+        assert_eq!(helper(r#"{"credsStore": "a", "CREDSSTORE": "b"}"#), "b");
+        assert_eq!(helper(r#"{"credhelpers": {"r": "a"}, "credHelpers": {"r": "b"}}"#), "b");
+        assert_eq!(found(r#"{"auths": {"r": {"auth": "YTpi"}}, "auths": null}"#, "r"), Found::Nothing);
+    }
+
+    #[test]
     fn errors_say_where_and_never_what() {
         let check = |json: &str, expected: &str| {
             let error = DockerConfig::parse(json.as_bytes()).unwrap_err();
@@ -335,11 +375,9 @@ mod tests {
         };
         check("hunter2", "it is not JSON: see line 1, column 1");
         check("{\n \"auths\": {\"hunter2\": \n", "it is cut off after line 3, column ");
-        check("{\"auths\": {\"r\": \"hunter2\"}}", "a value is not what it must be at line 1, column ");
-        check(
-            "{\n\"auths\": {\"r\": {\"password\": [\"hunter2\"]}}}",
-            "a value is not what it must be at line 2",
-        );
+        check("{\n\"auths\": [\"hunter2\"]}", "a value is not what it must be at line 2, column ");
+        check("{\"credHelpers\": \"hunter2\"}", "a value is not what it must be at line 1, column ");
+        check("{\"credsStore\": {\"hunter2\": 1}}", "a value is not what it must be at line 1, column ");
         check("[\"hunter2\"]", "a value is not what it must be at line 1, column ");
         check("\u{feff}{}", "it is not JSON: see line 1, column 1");
     }
