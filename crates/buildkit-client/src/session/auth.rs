@@ -3,8 +3,9 @@
 //! The daemon asks for user and password, and fetches tokens itself: `GetTokenAuthority` is answered with
 //! `UNIMPLEMENTED`, one of the two codes after which it does so (BuildKit v0.34 `session/auth/auth.go`). A registry token
 //! that stands ready goes the other way, by `FetchToken`. Nothing is looked up before the daemon asks; what was found
-//! counts for five minutes, for this registry alone. What this crate holds is zeroized; the messages on their way
-//! through gRPC, whose buffers belong to the transport, are not.
+//! counts for five minutes, for this registry alone, and a failure for seconds, in which a daemon that asks for several
+//! images at once is not kept waiting for each. What this crate holds is zeroized; the messages on their way through
+//! gRPC, whose buffers belong to the transport, are not.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,8 @@ pub(super) const METHODS: &[&str] = &[
 
 /// How long what was found counts: some tokens of cloud registries live for five minutes.
 const FRESH: Duration = Duration::from_secs(290);
+/// How long a failure counts: what it is about may be mended while a build runs.
+const FAILURE_FRESH: Duration = Duration::from_secs(5);
 /// How many lookups run at once; each may be a process.
 const AT_ONCE: usize = 4;
 /// How many registries are remembered.
@@ -62,6 +65,13 @@ enum Source {
 struct Known {
     since: Instant,
     found: Result<Arc<Credential>, Status>,
+}
+
+impl Known {
+    fn is_fresh(&self) -> bool {
+        let limit = if self.found.is_ok() { FRESH } else { FAILURE_FRESH };
+        self.since.elapsed() < limit
+    }
 }
 
 impl Auth {
@@ -103,7 +113,7 @@ impl Auth {
             Source::Docker(source, turns) => {
                 let slot = self.slot(host);
                 let mut slot = slot.lock().await;
-                if let Some(known) = slot.as_ref().filter(|known| known.since.elapsed() < FRESH) {
+                if let Some(known) = slot.as_ref().filter(|known| known.is_fresh()) {
                     return known.found.clone();
                 }
                 let found = look_up(source.clone(), turns, host.to_owned()).await;
@@ -142,7 +152,11 @@ async fn look_up(source: DockerSource, turns: &Semaphore, host: String) -> Resul
         found
             .map_err(|error| Status::failed_precondition(format!("credentials for registry {host}: {error}")))
     });
-    found.await.map_err(|_| gone())?.map(Arc::new)
+    match found.await {
+        Ok(found) => found.map(Arc::new),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(gone()),
+    }
 }
 
 #[tonic::async_trait]
@@ -252,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn docker_is_asked_once_per_registry_and_failures_are_remembered() {
+    async fn docker_is_asked_once_per_registry_and_again_soon_after_a_failure() {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config.json");
         fs::write(
@@ -272,5 +286,13 @@ mod tests {
         assert_eq!(credentials(&auth.clone(), "r").await.unwrap(), pair("ada", "x"));
         assert_eq!(credentials(&auth, "h").await.unwrap_err().message(), failure.message());
         assert!(credentials(&auth, "s").await.unwrap_err().message().contains("cut off"));
+
+        for host in ["r", "h"] {
+            let slot = auth.slot(host);
+            let mut slot = slot.lock().await;
+            slot.as_mut().unwrap().since -= FAILURE_FRESH;
+        }
+        assert_eq!(credentials(&auth, "r").await.unwrap(), pair("ada", "x"));
+        assert!(credentials(&auth, "h").await.unwrap_err().message().contains("cut off"));
     }
 }
