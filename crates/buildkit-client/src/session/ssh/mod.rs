@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use frames::{Frames, REFUSAL, is_allowed};
+use frames::{FrameError, Frames, MAX_CHUNK, REFUSAL, is_allowed};
 
 /// What the daemon calls.
 pub(super) const METHODS: &[&str] =
@@ -38,8 +38,6 @@ const ID_HEADER: &str = "buildkit.ssh.id";
 const SOCKET_VARIABLE: &str = "SSH_AUTH_SOCK";
 /// How long an agent may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// Bytes that are sent or read at once.
-const CHUNK: usize = 32 << 10;
 
 /// An ssh agent, by its socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +53,7 @@ pub struct SshAgents {
 
 /// There is no such agent.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SshError {
     /// No socket is named.
     #[error(
@@ -200,16 +199,15 @@ impl Connection {
     ) -> Result<(), Status> {
         let mut requests = Frames::new();
         while let Some(message) = input.message().await? {
-            requests.push(&message.data);
-            while let Some(request) =
-                requests.take().map_err(|error| Status::invalid_argument(error.to_string()))?
-            {
+            let refused = |error: FrameError| Status::invalid_argument(error.to_string());
+            requests.push(&message.data).map_err(refused)?;
+            while let Some(request) = requests.take().map_err(refused)? {
                 let answer = match is_allowed(&request) {
-                    true => Bytes::from(self.ask(&request).await?),
+                    true => self.ask(&request).await?,
                     false => Bytes::from_static(REFUSAL),
                 };
-                for start in (0..answer.len()).step_by(CHUNK) {
-                    let data = answer.slice(start..answer.len().min(start + CHUNK));
+                for start in (0..answer.len()).step_by(MAX_CHUNK) {
+                    let data = answer.slice(start..answer.len().min(start + MAX_CHUNK));
                     // Nobody reads it when the step has gone.
                     let _ = output.send(Ok(BytesMessage { data })).await;
                 }
@@ -219,19 +217,22 @@ impl Connection {
     }
 
     /// Gives the agent a request. It may ask a person first, so there is no limit to how long it takes.
-    async fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, Status> {
+    async fn ask(&mut self, request: &[u8]) -> Result<Bytes, Status> {
         self.socket
             .write_all(request)
             .await
             .map_err(|error| self.lost(&error.to_string()))?;
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; MAX_CHUNK];
         loop {
             if let Some(answer) = self.answers.take().map_err(|error| self.lost(&error.to_string()))? {
                 return Ok(answer);
             }
             match self.socket.read(&mut chunk).await {
                 Ok(0) => return Err(self.lost("it hung up")),
-                Ok(count) => self.answers.push(&chunk[..count]),
+                Ok(count) => {
+                    let pushed = self.answers.push(&chunk[..count]);
+                    pushed.map_err(|error| self.lost(&error.to_string()))?;
+                }
                 Err(error) => return Err(self.lost(&error.to_string())),
             }
         }
