@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use buildkit_llb::Digest;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -150,7 +151,8 @@ impl Layout {
         };
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(file),
-            Err(_) => Err(LayoutError::Locked { path }),
+            Err(Errno::WOULDBLOCK) => Err(LayoutError::Locked { path }),
+            Err(errno) => Err(LayoutError::Io { path, source: errno.into() }),
         }
     }
 

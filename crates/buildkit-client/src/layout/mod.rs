@@ -13,6 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use buildkit_llb::Digest;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 pub use blob::BlobWriter;
 pub use index::{Descriptor, Name};
@@ -25,6 +27,7 @@ pub struct Layout {
 
 /// A layout cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LayoutError {
     /// There is no layout.
     #[error("{} is no OCI layout: there is no `oci-layout` or `index.json` in it", path.display())]
@@ -39,6 +42,12 @@ pub enum LayoutError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Something else stands in the place of a blob.
+    #[error("{} is no regular file: blobs are read from nothing else, not through links", path.display())]
+    NoFile {
+        /// The path of the blob.
+        path: PathBuf,
     },
     /// Its index is no index.
     #[error("{} is no OCI index: {source}", path.display())]
@@ -109,19 +118,23 @@ impl Layout {
         self.blobs().join(text.trim_start_matches("sha256:"))
     }
 
-    /// Opens a blob, with its size; `None` if there is no such blob.
+    /// Opens a blob, with its size; `None` if there is no such blob. Links are not followed, and pipes not waited for.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read, or is no regular file.
     pub fn blob(&self, digest: &Digest) -> Result<Option<(File, u64)>, LayoutError> {
         let path = self.blob_path(digest);
-        let opened = File::open(&path).and_then(|file| {
-            let size = file.metadata()?.len();
-            Ok((file, size))
-        });
-        match opened {
-            Ok(blob) => Ok(Some(blob)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::open(&path, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(None),
+            // A link; a socket.
+            Err(Errno::LOOP | Errno::NXIO) => return Err(LayoutError::NoFile { path }),
+            Err(errno) => return Err(LayoutError::Io { path, source: errno.into() }),
+        };
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => Ok(Some((file, metadata.len()))),
+            Ok(_) => Err(LayoutError::NoFile { path }),
             Err(source) => Err(LayoutError::Io { path, source }),
         }
     }
@@ -180,6 +193,31 @@ mod tests {
         );
         Layout::create(folder.path()).unwrap();
         assert_eq!(Layout::open(folder.path()).unwrap().digests().unwrap(), []);
+    }
+
+    #[test]
+    fn a_blob_is_a_regular_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::create(folder.path().join("layout")).unwrap();
+        let path = layout.blob_path(&Digest::of(b"a"));
+        let check = || {
+            let error = layout.blob(&Digest::of(b"a")).unwrap_err();
+            assert!(matches!(error, LayoutError::NoFile { .. }), "{error}");
+        };
+        let outside = folder.path().join("outside");
+        fs::write(&outside, "a").unwrap();
+        std::os::unix::fs::symlink(&outside, &path).unwrap();
+        check();
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        check();
+        fs::remove_file(&path).unwrap();
+        let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        check();
+        drop(socket);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        check();
     }
 
     #[test]
