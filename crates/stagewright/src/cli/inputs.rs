@@ -1,5 +1,6 @@
 //! Arguments that are small texts of their own: parameters, contexts, secrets, ssh agents.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 
@@ -27,6 +28,14 @@ pub(super) enum InputError {
         id: String,
         /// Why.
         source: SecretError,
+    },
+    /// Two of one name, of which a step could have one only.
+    #[error("`{option}` is given twice for the id `{id}`: each id stands for one")]
+    Twice {
+        /// The option.
+        option: &'static str,
+        /// The id.
+        id: String,
     },
     /// An ssh agent of another form.
     #[error("`--ssh {0}` {1}: write --ssh default for the agent of $SSH_AUTH_SOCK, or --ssh ID=SOCKET")]
@@ -89,7 +98,8 @@ pub(super) fn contexts(given: &[String]) -> Result<Vec<(String, PathBuf)>, Input
 
 /// `id=NAME,src=FILE` or `id=NAME,env=VARIABLE`, as docker reads it. What it holds is read now. Blocks.
 pub(super) fn secrets(given: &[String]) -> Result<Vec<(String, Secret)>, InputError> {
-    given.iter().map(|text| secret(text)).collect()
+    let secrets = given.iter().map(|text| secret(text)).collect::<Result<Vec<_>, _>>()?;
+    each_once("--secret", secrets)
 }
 
 fn secret(given: &str) -> Result<(String, Secret), InputError> {
@@ -169,7 +179,16 @@ pub(super) fn ssh(given: &[String]) -> Result<Vec<(String, SshAgent)>, InputErro
             Err(source) => Err(InputError::SshAgent { id: id.to_owned(), source }),
         }
     };
-    given.iter().map(one).collect()
+    each_once("--ssh", given.iter().map(one).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// All of them, if no two have the same id.
+fn each_once<T>(option: &'static str, all: Vec<(String, T)>) -> Result<Vec<(String, T)>, InputError> {
+    let mut seen = BTreeSet::new();
+    match all.iter().find(|(id, _)| !seen.insert(id.as_str())) {
+        Some((id, _)) => Err(InputError::Twice { option, id: id.clone() }),
+        None => Ok(all),
+    }
 }
 
 #[cfg(test)]
@@ -234,6 +253,10 @@ mod tests {
     fn secrets_come_from_a_file_or_a_variable() {
         assert_eq!(secret("id=a,src=/dev/null").unwrap().0, "a");
         assert_eq!(secret("type=env,id=b,env=PATH").unwrap().0, "b");
+        let given = ["id=a,src=/dev/null", "id=b,env=PATH", "id=a,env=PATH"].map(str::to_owned);
+        assert_eq!(secrets(&given[..2]).unwrap().len(), 2);
+        let twice = secrets(&given).unwrap_err().to_string();
+        assert_eq!(twice, "`--secret` is given twice for the id `a`: each id stands for one");
         let error = secret("id=a,src=/no/such/file").unwrap_err().to_string();
         assert!(error.contains("secret `a`: ") && error.contains("/no/such/file"), "{error}");
     }
@@ -253,5 +276,10 @@ mod tests {
         let _agent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let lent = ssh(&[format!("git={}", socket.display())]).unwrap();
         assert_eq!(lent, [("git".to_owned(), SshAgent::socket(&socket).unwrap())]);
+
+        let given = ["git", "default", "git"].map(|id| format!("{id}={}", socket.display()));
+        let twice = ssh(&given).unwrap_err().to_string();
+        assert_eq!(twice, "`--ssh` is given twice for the id `git`: each id stands for one");
+        assert_eq!(ssh(&given[..2]).unwrap().len(), 2);
     }
 }
