@@ -17,6 +17,9 @@ const RULE: &str = "------";
 const ABSENT: &str =
     "the path is not in the context, or its .dockerignore leaves it out; or the stage has not made it";
 
+/// What to do when a registry refuses.
+const DENIED: &str = "if the image's name is right, log in to its registry with `docker login REGISTRY`";
+
 /// A target that was not built, and the daemon's error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failure<'a> {
@@ -63,6 +66,9 @@ fn one(failure: &Failure<'_>, targets: &[&str], state: &State, style: Style) -> 
     if is_absent(error) {
         group = group.element(Level::HELP.message(ABSENT));
     }
+    if is_denied(error) {
+        group = group.element(Level::HELP.message(DENIED));
+    }
     out.push_str(&style.renderer().render(&[group]));
     out.push('\n');
     out
@@ -76,6 +82,19 @@ fn is_same(one: &Failure<'_>, other: &Failure<'_>) -> bool {
 /// Whether a step copies what is not there (BuildKit v0.34 `cache/contenthash`).
 fn is_absent(error: &GatewayError) -> bool {
     error.message().contains("failed to calculate checksum of ref") && error.message().ends_with("not found")
+}
+
+/// Whether a registry wants to know who one is, or knows and refuses (containerd v2 `core/remotes/docker`).
+fn is_denied(error: &GatewayError) -> bool {
+    let said = [
+        "insufficient_scope",
+        "authorization failed",
+        "failed to authorize",
+        "401 Unauthorized",
+        "403 Forbidden",
+    ];
+    // What a step itself says is not about the registry.
+    error.exit_code().is_none() && said.iter().any(|words| error.message().contains(words))
 }
 
 fn title(targets: &[&str], gates: &[String], step: Option<&Step>, error: &GatewayError) -> String {
@@ -185,7 +204,14 @@ fn build(b: &Build) -> Targets {
 
     /// The daemon's error for a process that failed.
     fn exited(digest: &str, code: u32) -> GatewayError {
-        let message = "process \"/bin/sh -c npm test\" did not complete successfully: exit code: 1";
+        exited_with(
+            "process \"/bin/sh -c npm test\" did not complete successfully: exit code: 1",
+            digest,
+            code,
+        )
+    }
+
+    fn exited_with(message: &str, digest: &str, code: u32) -> GatewayError {
         let any = |name: &str, json: String| prost_types::Any {
             type_url: format!("github.com/moby/buildkit/{name}"),
             value: json.into_bytes(),
@@ -279,6 +305,25 @@ fn build(b: &Build) -> Targets {
              = note: failed to compute cache key: failed to calculate checksum of ref a::b: "/x": not found
              = help: the path is not in the context, or its .dockerignore leaves it out; or the stage has not made it
         "#]].assert_eq(&failures(&given, &state(), Style { colours: false, width: 100 }));
+    }
+
+    #[test]
+    fn a_registry_that_refuses() {
+        let error = GatewayError::new(
+            "failed to resolve source metadata for r.example/app:1: pull access denied, repository does not exist or may \
+             require authorization: server message: insufficient_scope: authorization failed",
+        );
+        let failure = [Failure { target: "api", gates: &[], error: &error }];
+        let text = failures(&failure, &State::default(), Style { colours: false, width: 100 });
+        let help = "help: if the image's name is right, log in to its registry with `docker login REGISTRY`";
+        assert!(text.trim_end().ends_with(help), "{text}");
+        let step = exited_with("process \"curl || echo 401 Unauthorized\" failed: exit code: 1", "aa", 1);
+        let text = failures(
+            &[Failure { error: &step, ..failure[0] }],
+            &State::default(),
+            Style { colours: false, width: 100 },
+        );
+        assert!(text.contains("401 Unauthorized") && !text.contains("help"), "{text}");
     }
 
     #[test]
