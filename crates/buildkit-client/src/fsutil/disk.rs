@@ -6,7 +6,7 @@
 //! moved, and a move that fails takes back those before it. On Linux all bytes are on the disk before the
 //! first move, and all moves before the end. So whatever fails, and whoever dies, there is never a part of a
 //! file; who dies between two moves leaves some files new and others old. A staging that is dropped leaves
-//! nothing.
+//! nothing, unless files of the destination could not be moved back: they are in it then.
 //!
 //! What the destination has and the export has not stays or goes, as [`Others`] says. Where it stays, a file
 //! takes the place of a file or link, and never that of a directory with something in it. Owners are the
@@ -78,7 +78,7 @@ pub struct Staging {
     parent: Option<(Vec<u8>, OwnedFd)>,
     placed: Placed,
     /// Dropped behind the holder.
-    _registered: Registered,
+    registered: Registered,
 }
 
 /// How an export came to where it is.
@@ -125,7 +125,7 @@ impl Staging {
             open: HashMap::new(),
             parent: None,
             placed: Placed::default(),
-            _registered: registered,
+            registered,
         })
     }
 
@@ -178,8 +178,10 @@ impl Staging {
                 let mode = Permissions::RUSR | Permissions::WUSR;
                 let file = rustix::fs::openat(parent, checked(name)?, flags, mode)?;
                 // On disk at once: files may wait for their bytes by the ten thousand.
-                set_attributes(file.as_fd(), &stat)?;
-                self.files.insert(id, Stat { xattrs: Default::default(), ..stat });
+                set_attributes(file.as_fd(), &stat, |key| !is_security(key))?;
+                let mut stat = stat;
+                stat.xattrs.retain(|key, _| is_security(key));
+                self.files.insert(id, stat);
             }
             _ => {
                 make_device(parent, name, &stat)?;
@@ -243,27 +245,46 @@ impl Staging {
         if self.destination.exists() { self.moves()?.check() } else { Ok(()) }
     }
 
-    /// Moves everything to the destination, or nothing.
+    /// Moves everything to the destination, or nothing. Whoever gives it up waits from here on until it is undone
+    /// or finished.
     pub fn place(&mut self) -> Result<(), DiskError> {
-        self.in_place = Some(if self.destination.exists() {
+        self.registered
+            .begin_moves()
+            .map_err(|e| io_error("write to", self.destination.display(), e))?;
+        let placed = self.place_all();
+        if placed.is_err() {
+            self.undo();
+        }
+        placed
+    }
+
+    fn place_all(&mut self) -> Result<(), DiskError> {
+        if self.destination.exists() {
             let mut moves = self.moves()?;
-            moves.make()?;
-            InPlace::Merged(moves)
-        } else {
-            let above = create_above(&self.destination)?;
-            if let Err(e) = fs::rename(self.holder.path().join(TREE), &self.destination) {
-                remove_empty(&above);
-                return Err(io_error("create", self.destination.display(), e));
-            }
-            InPlace::New { above }
-        });
+            let made = moves.make(|| self.partials.check());
+            self.in_place = Some(InPlace::Merged(moves));
+            return made;
+        }
+        let above = create_above(&self.destination)?;
+        if let Err(e) = fs::rename(self.holder.path().join(TREE), &self.destination) {
+            remove_empty(&above);
+            return Err(io_error("create", self.destination.display(), e));
+        }
+        self.in_place = Some(InPlace::New { above });
         Ok(())
     }
 
     /// Takes back what [`place`](Self::place) did.
     pub fn undo(&mut self) {
         match self.in_place.take() {
-            Some(InPlace::Merged(mut moves)) => moves.undo(),
+            Some(InPlace::Merged(mut moves)) => {
+                let all = moves.undo();
+                if !all {
+                    tracing::warn!(path = %self.holder.path().display(), "files of the destination are left here");
+                    self.holder.disable_cleanup(true);
+                    self.registered.stay();
+                }
+            }
             Some(InPlace::New { above }) => {
                 if let Err(error) = fs::rename(&self.destination, self.holder.path().join(TREE)) {
                     tracing::warn!(%error, "an export stays in place");
@@ -272,20 +293,21 @@ impl Staging {
             }
             None => {}
         }
+        self.registered.end_moves();
     }
 
-    /// Gives the directories their modes and times, and brings everything to the disk.
+    /// Gives the directories their modes and times, and brings everything to the disk. Does what can be done of it,
+    /// and gives the first error.
     pub fn finish(self) -> Result<Placed, DiskError> {
+        self.registered.end_moves();
         let target = self.open(&self.destination)?;
+        let mut done = Ok(());
         // From the innermost out, since a change inside touches a directory's time.
         for stat in self.directories.iter().rev() {
-            target
-                .directory(&stat.path)
-                .and_then(|fd| describe(fd.as_fd(), stat))
-                .map_err(|e| io_error("set the mode of", path::quoted(&stat.path), e))?;
+            let described = target.directory(&stat.path).and_then(|fd| describe(fd.as_fd(), stat));
+            done = done.and(described.map_err(|e| io_error("set the mode of", path::quoted(&stat.path), e)));
         }
-        self.flush(&target)?;
-        Ok(self.placed)
+        done.and(self.flush(&target)).map(|()| self.placed)
     }
 
     fn moves(&self) -> Result<Moves, DiskError> {
@@ -343,15 +365,23 @@ pub fn staging_place(destination: &Path) -> PathBuf {
 
 /// Gives an open file or directory its attributes, mode and, last, time.
 fn describe(fd: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
-    set_attributes(fd, stat)?;
+    // Those of users want a mode that lets the owner write.
+    set_attributes(fd, stat, |key| !is_security(key))?;
     rustix::fs::fchmod(fd, Permissions::from_raw_mode(stat.mode.permissions()))?;
+    set_attributes(fd, stat, is_security)?;
     Ok(rustix::fs::futimens(fd, &times(stat.mtime))?)
 }
 
+/// Whether an attribute is lost when the file is written or its owner changes, as `security.capability` is
+/// (Linux `security/commoncap.c`).
+fn is_security(key: &str) -> bool {
+    key.starts_with("security.")
+}
+
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux has them"))]
-fn set_attributes(fd: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
+fn set_attributes(fd: BorrowedFd<'_>, stat: &Stat, which: impl Fn(&str) -> bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    for (key, value) in &stat.xattrs {
+    for (key, value) in stat.xattrs.iter().filter(|(key, _)| which(key)) {
         match rustix::fs::fsetxattr(fd, key.as_str(), value, rustix::fs::XattrFlags::empty()) {
             Ok(()) => {}
             // A file system without attributes of users can hold the export all the same.

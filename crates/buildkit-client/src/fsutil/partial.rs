@@ -1,14 +1,15 @@
 //! What is written beside its destination, so that it can be given up from elsewhere.
 //!
 //! Everything under way is in a [`Partials`] from before it exists until after it is gone. So a process that
-//! must end at once, while its threads still write, removes what they would leave.
+//! must end at once, while its threads still write, removes what they would leave. What is being moved into place
+//! is never removed, as old files may be in it: who moves stops by itself, takes its moves back, and is waited for.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,17 +18,28 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 /// How often a removal is tried again: a thread may write on for one call more.
 const ATTEMPTS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
+/// How long moves may take to be taken back, which is no longer than they took. What still moves then stays.
+const MOVES_LIMIT: Duration = Duration::from_secs(4);
 
 /// The files and directories that are under way.
 #[derive(Clone, Debug, Default)]
 pub struct Partials {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Something is not being moved any more.
+    settled: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     given_up: bool,
     paths: BTreeSet<PathBuf>,
+    /// Those whose files are being moved into place, or back.
+    moving: BTreeSet<PathBuf>,
 }
 
 /// Keeps a path in its [`Partials`] until it is dropped, which must be after what is there.
@@ -35,6 +47,8 @@ struct State {
 pub(crate) struct Registered {
     partials: Partials,
     path: PathBuf,
+    /// It has files of somebody else.
+    stays: bool,
 }
 
 impl Partials {
@@ -53,12 +67,15 @@ impl Partials {
 
     /// Removes everything that is under way, and lets nothing new begin. What writes there fails.
     ///
-    /// Tries for half a second each; what cannot be removed then is left.
+    /// Waits for moves into place, which are taken back unless the last of them is made: four seconds at most, and
+    /// then leaves all that is moved as it is. Tries for half a second each; what cannot be removed then is left.
     pub fn give_up(&self) {
         let paths = {
             let mut state = self.lock();
             state.given_up = true;
-            state.paths.clone()
+            let moving = |state: &mut State| !state.moving.is_empty();
+            let settled = self.shared.settled.wait_timeout_while(state, MOVES_LIMIT, moving);
+            settled.unwrap_or_else(PoisonError::into_inner).0.paths.clone()
         };
         for path in paths {
             for _ in 0..ATTEMPTS {
@@ -88,22 +105,58 @@ impl Partials {
         let path = path(&created).to_owned();
         state.paths.insert(path.clone());
         drop(state);
-        Ok((created, Registered { partials: self.clone(), path }))
+        Ok((created, Registered { partials: self.clone(), path, stays: false }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is whole between any two statements.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registered {
+    /// To be called before its first move: from now on nobody else removes it. Fails once all was given up.
+    pub(crate) fn begin_moves(&self) -> io::Result<()> {
+        let mut state = self.partials.lock();
+        if state.given_up {
+            return Err(given_up());
+        }
+        if let Some(path) = state.paths.take(&self.path) {
+            state.moving.insert(path);
+        }
+        Ok(())
+    }
+
+    /// To be called when no move will be made, or taken back, any more: it may be removed again.
+    pub(crate) fn end_moves(&self) {
+        let mut state = self.partials.lock();
+        if let Some(path) = state.moving.take(&self.path) {
+            state.paths.insert(path);
+        }
+        self.partials.shared.settled.notify_all();
+    }
+
+    /// Nobody removes it, as files of somebody else could not be moved back.
+    pub(crate) fn stay(&mut self) {
+        self.stays = true;
+        self.forget();
+    }
+
+    fn forget(&self) {
+        let mut state = self.partials.lock();
+        state.paths.remove(&self.path);
+        state.moving.remove(&self.path);
+        self.partials.shared.settled.notify_all();
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
         // What was in a directory may be more than its owner could remove.
-        if !self.partials.lock().given_up {
+        if !self.stays {
             let _ = remove(&self.path);
         }
-        self.partials.lock().paths.remove(&self.path);
+        self.forget();
     }
 }
 
@@ -162,6 +215,25 @@ mod tests {
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
         assert_eq!(partials.check().unwrap_err().to_string(), "the export was given up");
         assert!(partials.file(place.path()).is_err() && partials.directory(place.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_being_moved_is_waited_for_and_then_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let partials = Partials::default();
+        let (directory, registered) = partials.directory(place.path()).unwrap();
+        registered.begin_moves().unwrap();
+        thread::scope(|scope| {
+            let given_up = scope.spawn(|| partials.give_up());
+            while partials.check().is_ok() {
+                thread::yield_now();
+            }
+            thread::sleep(PAUSE * 5);
+            assert!(directory.path().exists() && !given_up.is_finished());
+            registered.end_moves();
+        });
+        assert!(!directory.path().exists());
+        assert_eq!(registered.begin_moves().unwrap_err().to_string(), "the export was given up");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! [`Moves`] moves entries of a private tree to a destination on the same file system. What they replace goes
 //! the other way, into the private tree, so that every move can be undone by one like it. Nothing is copied,
-//! nothing removed, no link followed.
+//! nothing removed, no link followed. Somebody is asked before each move whether to go on.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -58,9 +58,9 @@ enum How {
     Opened(u32),
 }
 
-/// What is to be done in a directory that both sides have.
+/// What a directory that both sides have has on one of them, or on both.
 #[derive(Default)]
-struct Step {
+struct Difference {
     moves: Vec<(Vec<u8>, How)>,
     /// Directories on both sides.
     shared: Vec<Vec<u8>>,
@@ -76,39 +76,35 @@ impl Moves {
         let mut pending = vec![Vec::new()];
         while let Some(directory) = pending.pop() {
             let (from, to) = self.open(&directory)?;
-            let step = self.step(&directory, from.as_fd(), to.as_fd())?;
-            pending.extend(step.shared.iter().map(|name| path::join(&directory, name)));
+            let difference = self.compare(&directory, from.as_fd(), to.as_fd())?;
+            pending.extend(difference.shared.iter().map(|name| path::join(&directory, name)));
         }
         Ok(())
     }
 
-    /// Moves everything. What was moved before an error is moved back.
-    pub(super) fn make(&mut self) -> Result<(), DiskError> {
-        let made = self.make_all();
-        if made.is_err() {
-            self.undo();
-        }
-        made
-    }
-
-    fn make_all(&mut self) -> Result<(), DiskError> {
+    /// Moves everything, as long as nobody says that it is not wanted.
+    ///
+    /// # Errors
+    /// Those of a move, or of `wanted`. What was moved before stays so until [`undo`](Self::undo).
+    pub(super) fn make(&mut self, wanted: impl Fn() -> io::Result<()>) -> Result<(), DiskError> {
         let mut pending = vec![Vec::new()];
         while let Some(directory) = pending.pop() {
             let (from, to) = self.open(&directory)?;
             self.open_up(&directory, to.as_fd())?;
-            let step = self.step(&directory, from.as_fd(), to.as_fd())?;
-            for (name, how) in step.moves {
-                let moved = apply(from.as_fd(), to.as_fd(), &name, how);
+            let difference = self.compare(&directory, from.as_fd(), to.as_fd())?;
+            for (name, how) in difference.moves {
+                let moved = wanted().and_then(|()| apply(from.as_fd(), to.as_fd(), &name, how));
                 moved.map_err(|e| self.error("replace", &path::join(&directory, &name), e))?;
                 self.done.push(Done { directory: directory.clone(), name, how });
             }
-            pending.extend(step.shared.iter().map(|name| path::join(&directory, name)));
+            pending.extend(difference.shared.iter().map(|name| path::join(&directory, name)));
         }
         Ok(())
     }
 
-    /// Moves everything back, as far as the system lets it.
-    pub(super) fn undo(&mut self) {
+    /// Moves everything back, as far as the system lets it: whether that is everything.
+    pub(super) fn undo(&mut self) -> bool {
+        let mut all = true;
         while let Some(Done { directory, name, how }) = self.done.pop() {
             let undone = self.open(&directory).and_then(|(from, to)| {
                 let (from, to) = (from.as_fd(), to.as_fd());
@@ -122,8 +118,10 @@ impl Moves {
             });
             if let Err(error) = undone {
                 tracing::warn!(%error, "an export is half in place");
+                all = false;
             }
         }
+        all
     }
 
     /// Both sides of a directory.
@@ -134,8 +132,13 @@ impl Moves {
             .map_err(|e| self.error("open", directory, e))
     }
 
-    fn step(&self, directory: &[u8], from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<Step, DiskError> {
-        let mut step = Step::default();
+    fn compare(
+        &self,
+        directory: &[u8],
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+    ) -> Result<Difference, DiskError> {
+        let mut difference = Difference::default();
         let entries = root::list(from).map_err(|e| self.error("read", directory, e))?;
         for (name, kind) in &entries {
             let shown = || path::join(directory, name);
@@ -145,27 +148,27 @@ impl Moves {
                 Err(e) => return Err(self.error("look at", &shown(), e)),
             };
             match there {
-                None => step.moves.push((name.clone(), How::Placed)),
-                Some(Kind::Directory) if *kind == Kind::Directory => step.shared.push(name.clone()),
+                None => difference.moves.push((name.clone(), How::Placed)),
+                Some(Kind::Directory) if *kind == Kind::Directory => difference.shared.push(name.clone()),
                 Some(Kind::Directory) if self.others == Others::Stay => {
                     let inside = root::open_directory(to, name).and_then(|fd| root::list(fd.as_fd()));
                     if !inside.map_err(|e| self.error("read", &shown(), e))?.is_empty() {
                         return Err(DiskError::Occupied { path: self.shown(&shown()) });
                     }
-                    step.moves.push((name.clone(), How::Swapped));
+                    difference.moves.push((name.clone(), How::Swapped));
                 }
-                Some(_) => step.moves.push((name.clone(), How::Swapped)),
+                Some(_) => difference.moves.push((name.clone(), How::Swapped)),
             }
         }
         if self.others == Others::Go {
             for (name, _) in root::list(to).map_err(|e| self.error("read", directory, e))? {
                 let ours = directory.is_empty() && self.holder.as_ref() == Some(&name);
                 if !ours && entries.binary_search_by(|(other, _)| other.cmp(&name)).is_err() {
-                    step.moves.push((name, How::Removed));
+                    difference.moves.push((name, How::Removed));
                 }
             }
         }
-        Ok(step)
+        Ok(difference)
     }
 
     /// Lets the owner of a directory write into it; its mode is set anew when all is in place.
@@ -240,4 +243,94 @@ fn swap(one: (BorrowedFd<'_>, &OsStr), other: (BorrowedFd<'_>, &OsStr)) -> io::R
 
 fn set_mode(directory: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::fchmod(directory, Permissions::from_raw_mode(mode))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Every entry below a directory: its path, inode and mode.
+    fn entries(directory: &Path) -> Vec<(String, u64, u32)> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            entries.push((path.display().to_string(), metadata.ino(), metadata.mode()));
+            if metadata.is_dir() {
+                entries.extend(self::entries(&path));
+            }
+        }
+        entries.sort();
+        entries
+    }
+
+    fn moves(from: &TempDir, to: &TempDir, others: Others) -> Moves {
+        Moves::new(Root::open(from.path()).unwrap(), Root::open(to.path()).unwrap(), others, None)
+    }
+
+    /// A tree, and a destination that differs from it in every way.
+    fn trees() -> (TempDir, TempDir) {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (new, old) = (|path: &str| from.path().join(path), |path: &str| to.path().join(path));
+        for directory in [new("d/e"), new("link"), old("d/e"), old("d/empty"), old("d/others/deep")] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        for file in [new("d/e/both"), new("d/empty"), new("d/new"), new("link/f"), new("file"), new("z")] {
+            fs::write(file, "new").unwrap();
+        }
+        for file in [old("d/e/both"), old("d/others/deep/f"), old("file"), old("other")] {
+            fs::write(file, "old").unwrap();
+        }
+        symlink("nowhere", old("link")).unwrap();
+        fs::set_permissions(old("d/e"), fs::Permissions::from_mode(0o555)).unwrap();
+        (from, to)
+    }
+
+    #[test]
+    fn whatever_was_moved_is_moved_back() {
+        for others in [Others::Stay, Others::Go] {
+            let (from, to) = trees();
+            let before = (entries(from.path()), entries(to.path()));
+            // Stopped before the first move, the second, and so on until all are made.
+            for number in 0.. {
+                let left = Cell::new(number);
+                let wanted = || match left.get() {
+                    0 => Err(io::ErrorKind::Interrupted.into()),
+                    more => {
+                        left.set(more - 1);
+                        Ok(())
+                    }
+                };
+                let mut moves = moves(&from, &to, others);
+                let made = moves.make(wanted);
+                let expected = number + usize::from(moves.done.iter().any(|done| done.name.is_empty()));
+                if made.is_err() {
+                    assert_eq!(moves.done.len(), expected, "{others:?}");
+                }
+                assert!(moves.undo());
+                assert_eq!((entries(from.path()), entries(to.path())), before, "{others:?}, {number} moves");
+                if made.is_ok() {
+                    assert_eq!(number, if others == Others::Go { 8 } else { 6 });
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_moved_back_is_told() {
+        let (from, to) = trees();
+        let mut moves = moves(&from, &to, Others::Stay);
+        moves.make(|| Ok(())).unwrap();
+        fs::remove_file(to.path().join("d/new")).unwrap();
+        assert!(!moves.undo());
+        assert_eq!(fs::read_to_string(to.path().join("file")).unwrap(), "old");
+        assert!(to.path().join("link").is_symlink());
+    }
 }

@@ -51,9 +51,13 @@ pub(crate) struct Written {
 
 #[cfg(feature = "cli")]
 impl Written {
-    /// Removes what is under way, on this thread.
+    /// Removes what is under way, and waits until it is gone. Each by itself: one may have many files to put back.
     pub(crate) fn give_up(&self) {
-        self.exports.iter().for_each(Exports::give_up_now);
+        std::thread::scope(|scope| {
+            for exports in &self.exports {
+                scope.spawn(|| exports.give_up_now());
+            }
+        });
     }
 }
 

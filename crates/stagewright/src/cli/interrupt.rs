@@ -20,8 +20,8 @@ use super::error::{CliError, INTERRUPTED, TERMINATED};
 const LIMIT: Duration = Duration::from_millis(2800);
 /// How long a second signal waits for files that are being put into place: a part of them is worse than all or none.
 const COMMIT_LIMIT: Duration = Duration::from_millis(500);
-/// How long removing what is half written may take.
-const CLEAN_UP_LIMIT: Duration = Duration::from_secs(2);
+/// How long removing what is half written may take, and taking back what is half placed. A third signal ends at once.
+const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Whether a signal came, and what may still be cut short by it.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +101,7 @@ impl Interrupt {
         Some(commits.write_owned().await)
     }
 
-    /// Removes what is half written.
+    /// Removes what is half written, and has what is half placed taken back.
     async fn clean_up(&self) {
         if let Some(written) = self.written.get().cloned() {
             let _ = timeout(CLEAN_UP_LIMIT, spawn_blocking(move || written.give_up())).await;

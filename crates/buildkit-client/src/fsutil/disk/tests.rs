@@ -171,6 +171,83 @@ fn what_was_given_up_stops_and_leaves_nothing() {
 }
 
 #[test]
+fn a_merge_that_is_given_up_is_whole_or_undone() {
+    const FILES: u32 = 3000;
+    let dir = tempfile::tempdir().unwrap();
+    let path = |id: u32| dir.path().join(format!("{id:05}"));
+    for id in 0..FILES {
+        fs::write(path(id), "old").unwrap();
+    }
+    let partials = Partials::default();
+    let mut staging = Staging::beside(dir.path(), Others::Stay, &partials).unwrap();
+    for id in 0..FILES {
+        file(&mut staging, id, &format!("{id:05}"), "new");
+    }
+    let placed = std::thread::scope(|scope| {
+        let placed = scope.spawn(move || staging.place());
+        while !placed.is_finished() && fs::read(path(0)).unwrap() == b"old" {
+            std::thread::sleep(std::time::Duration::from_micros(100));
+        }
+        partials.give_up();
+        // Who gives up may end the process now.
+        let content = fs::read(path(0)).unwrap();
+        for id in 1..FILES {
+            assert_eq!(fs::read(path(id)).unwrap(), content, "{id}");
+        }
+        placed.join().unwrap().map(|_| content)
+    });
+    match placed {
+        Ok(content) => assert_eq!(content, b"new"),
+        Err(error) => {
+            assert!(error.to_string().ends_with("the export was given up"), "{error}");
+            assert_eq!(fs::read(path(0)).unwrap(), b"old");
+        }
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), FILES as usize);
+}
+
+#[test]
+fn files_that_cannot_be_moved_back_are_not_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::write(dir.path().join(name), "old").unwrap();
+    }
+    let mut staging = Staging::new(dir.path()).unwrap();
+    for (id, name) in [(0, "a"), (1, "b")] {
+        file(&mut staging, id, name, "new");
+    }
+    staging.place().unwrap();
+    fs::remove_file(dir.path().join("a")).unwrap();
+    let kept = staging.holder.path().join(TREE);
+    staging.undo();
+    drop(staging);
+    assert_eq!(fs::read(kept.join("a")).unwrap(), b"old");
+    assert_eq!(fs::read(dir.path().join("b")).unwrap(), b"old");
+}
+
+/// Wants root, as setting a capability does.
+#[cfg(target_os = "linux")]
+#[test]
+fn capabilities_are_set_when_the_bytes_are_written() {
+    const CAPABILITY: &[u8] = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let mut staging = Staging::new(&out).unwrap();
+    let names = [("security.capability", CAPABILITY), ("user.note", b"note")];
+    let xattrs = names.map(|(key, value)| (key.to_owned(), value.to_vec())).into();
+    let stat = Stat { path: b"f".to_vec(), mode: Mode(0o555), xattrs, ..Stat::default() };
+    staging.perform(Action::Create { id: 0, stat: Box::new(stat) }).unwrap();
+    staging.perform(Action::Write { id: 0, bytes: "bytes".into() }).unwrap();
+    staging.perform(Action::Close { id: 0 }).unwrap();
+    staging.commit().unwrap();
+    for (key, expected) in names {
+        let mut value = [0; 64];
+        let length = rustix::fs::getxattr(out.join("f"), key, &mut value).unwrap();
+        assert_eq!(&value[..length], expected, "{key}");
+    }
+}
+
+#[test]
 fn many_files_may_come_interleaved() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");

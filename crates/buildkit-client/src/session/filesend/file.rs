@@ -23,7 +23,7 @@ pub(super) struct Incoming {
     bytes: u64,
     placed: Option<How>,
     /// Dropped behind the file.
-    _registered: Registered,
+    registered: Registered,
 }
 
 /// How it came to its place.
@@ -40,6 +40,7 @@ enum How {
 impl Incoming {
     /// Puts it in its place, with the mode of the one that it replaces. At every moment one of them is there.
     pub(super) fn place(&mut self) -> io::Result<()> {
+        self.registered.begin_moves()?;
         let old = match fs::metadata(&self.path) {
             Ok(old) => old,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -73,11 +74,15 @@ impl Incoming {
         };
         if let Err(error) = undone {
             tracing::warn!(%error, path = %self.path.display(), "an export stays in place");
+            self.temporary.disable_cleanup(true);
+            self.registered.stay();
         }
+        self.registered.end_moves();
     }
 
     /// Brings the move to the disk, removes the old file, and gives the number of bytes.
     pub(super) fn finish(self) -> io::Result<u64> {
+        self.registered.end_moves();
         if self.placed == Some(How::Swapped) {
             self.temporary.close()?;
         }
@@ -116,13 +121,7 @@ pub(super) fn write_chunks(sink: Sink, mut queue: mpsc::Receiver<Bytes>) -> io::
             let bytes = copy(temporary.as_file_mut())?;
             partials.check()?;
             temporary.as_file().sync_all()?;
-            Ok(Arrived::File(Box::new(Incoming {
-                temporary,
-                path,
-                bytes,
-                placed: None,
-                _registered: registered,
-            })))
+            Ok(Arrived::File(Box::new(Incoming { temporary, path, bytes, placed: None, registered })))
         }
     }
 }
