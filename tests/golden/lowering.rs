@@ -128,42 +128,42 @@ fn commands_with_mounts_and_environment() {
         build,
         "app",
         expect![[r##"
-            #0 source docker-image://docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab (linux/amd64)
-                llb.customname "[app] FROM docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab"
-            #1 source docker-image://docker.io/library/golang:1.23@sha256:abababababababababababababababababababababababababababababababab (linux/amd64)
-                llb.customname "[tools] FROM docker.io/library/golang:1.23@sha256:abababababababababababababababababababababababababababababababab"
-            #2 exec go install example.com/tool (linux/amd64)
-                env PATH=/usr/local/bin:/usr/bin:/bin
-                env LANG=C.UTF-8
-                mount / #1 -> output 0
-                llb.customname "[tools 1/1] RUN [\"go\",\"install\",\"example.com/tool\"]"
-            #3 exec /bin/sh -c make (linux/amd64)
-                env PATH=/usr/local/bin:/usr/bin:/bin
-                env LANG=de_DE.UTF-8
-                env A=2
-                cwd /sub
-                user root
-                network none
-                mount / #0 -> output 0
-                mount /root/.cache cache //root/.cache shared
-                mount /tmp tmpfs
-                mount /tools #2 at /go/bin readonly
-                mount /var/cache/apt cache /apt locked
-                mount /run/secrets/token secret token mode 0400
-                secret cert as env CERT optional
-                llb.customname "[app 4/5] RUN make"
-            #4 exec true (linux/amd64)
-                env PATH=/usr/local/bin:/usr/bin:/bin
-                env A=1
-                env LANG=de_DE.UTF-8
-                env SSH_AUTH_SOCK=/run/buildkit/ssh_agent.0
-                user 1000:1000
-                mount / #3 -> output 0
-                mount /run/buildkit/ssh_agent.0 ssh default mode 0600
-                mount /run/buildkit/ssh_agent.1 ssh work mode 0600
-                llb.customname "[app 5/5] RUN [\"true\"]"
-            result #4
-        "##]],
+        #0 source docker-image://docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab (linux/amd64)
+            llb.customname "[app] FROM docker.io/library/debian:bookworm-slim@sha256:abababababababababababababababababababababababababababababababab"
+        #1 source docker-image://docker.io/library/golang:1.23@sha256:abababababababababababababababababababababababababababababababab (linux/amd64)
+            llb.customname "[tools] FROM docker.io/library/golang:1.23@sha256:abababababababababababababababababababababababababababababababab"
+        #2 exec go install example.com/tool (linux/amd64)
+            env PATH=/usr/local/bin:/usr/bin:/bin
+            env LANG=C.UTF-8
+            mount / #1 -> output 0
+            llb.customname "[tools 1/1] RUN [\"go\",\"install\",\"example.com/tool\"]"
+        #3 exec /bin/sh -c make (linux/amd64)
+            env PATH=/usr/local/bin:/usr/bin:/bin
+            env LANG=de_DE.UTF-8
+            env A=2
+            cwd /sub
+            user root
+            network none
+            mount / #0 -> output 0
+            mount /root/.cache cache //root/.cache shared
+            mount /tmp tmpfs
+            mount /tools #2 at /go/bin readonly
+            mount /var/cache/apt cache /apt locked
+            mount /run/secrets/token secret token mode 0400
+            secret cert as env CERT optional
+            llb.customname "[app 4/5] RUN make"
+        #4 exec true (linux/amd64)
+            env PATH=/usr/local/bin:/usr/bin:/bin
+            env A=1
+            env LANG=de_DE.UTF-8
+            env SSH_AUTH_SOCK=/run/buildkit/ssh_agent.0
+            user 1000:1000
+            mount / #3 -> output 0
+            mount /run/buildkit/ssh_agent.0 ssh default mode 0600
+            mount /run/buildkit/ssh_agent.1 ssh work mode 0600
+            llb.customname "[app 5/5] RUN [\"true\"]"
+        result #4
+    "##]],
     );
 }
 

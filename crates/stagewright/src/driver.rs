@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use buildkit_client::fsutil::ignore::{self, IgnoreError};
+use buildkit_client::fsutil::pattern::{Matcher, PatternError};
 use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult, Ref, SolveOptions, metadata};
 use buildkit_llb::{
     Graph, ImageRef, ImageRefError, LocalIdentity, LocalSource, Metadata, OpError, Output, Platform, caps,
@@ -88,6 +89,14 @@ pub enum DriveError {
         context: String,
         /// Why.
         source: IgnoreError,
+    },
+    /// The `.dockerignore` of a context has a line that means nothing.
+    #[error("the .dockerignore of context `{context}`: {source}")]
+    IgnorePattern {
+        /// The context's name.
+        context: String,
+        /// Which, and why.
+        source: PatternError,
     },
     /// The Plan cannot be built in this world.
     #[error("{}", .0.message)]
@@ -172,7 +181,11 @@ impl DriveError {
             | Self::Ignore { source, .. }
             | Self::Target(source)
             | Self::Gate { source, .. } => Some(source),
-            Self::ImageConfig { .. } | Self::IgnoreText { .. } | Self::Plan(_) | Self::Op(_) => None,
+            Self::ImageConfig { .. }
+            | Self::IgnoreText { .. }
+            | Self::IgnorePattern { .. }
+            | Self::Plan(_)
+            | Self::Op(_) => None,
         }
     }
 
@@ -253,6 +266,9 @@ async fn context<C: Channel>(
         .map_err(|source| DriveError::Ignore { context: name.to_owned(), source })?;
     let exclude = ignore::parse(&text.unwrap_or_default())
         .map_err(|source| DriveError::IgnoreText { context: name.to_owned(), source })?;
+    // Said here, where it is known what the patterns are of.
+    Matcher::new(&exclude)
+        .map_err(|source| DriveError::IgnorePattern { context: name.to_owned(), source })?;
     Ok((name.to_owned(), Context { identity: invocation.identity.clone(), exclude }))
 }
 

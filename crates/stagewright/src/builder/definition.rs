@@ -19,7 +19,7 @@ pub enum DefinitionError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// A definition is of one target.
-    #[error("a definition is of one target, not of {}: name one", .0.join(", "))]
+    #[error("a definition is of one target, not of {}: name one with `--target`", .0.join(", "))]
     Several(Vec<String>),
     /// It would lose its gates.
     #[error("target `{target}` waits for {}, which this daemon cannot express: build it instead", gates.join(", "))]

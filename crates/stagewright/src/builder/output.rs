@@ -99,10 +99,52 @@ pub enum OutputError {
         /// The values that would be right.
         known: &'static str,
     },
+    /// A layout as a directory.
+    #[error(
+        "output `{0}` is an OCI layout in a directory, which is not supported: leave out tar=false for an archive"
+    )]
+    Layout(String),
+    /// An attribute that the form does not have.
+    #[error("output `{text}` has the unknown attribute `{key}`: {known} are known")]
+    Key {
+        /// The output.
+        text: String,
+        /// The attribute.
+        key: String,
+        /// Those that would be right.
+        known: String,
+    },
     /// A quote without its end.
     #[error("output `{0}` has a quote that does not end")]
     Quote(String),
 }
+
+/// What the exporters of images take.
+const IMAGE_KEYS: [&str; 20] = [
+    "name",
+    "compression",
+    "compression-level",
+    "force-compression",
+    "oci-mediatypes",
+    "oci-artifact",
+    "attestation-inline",
+    "prefer-nondist-layers",
+    "rewrite-timestamp",
+    "source-date-epoch",
+    "tar",
+    "push",
+    "push-by-digest",
+    "registry.insecure",
+    "store",
+    "unpack",
+    "name-canonical",
+    "dangling-name-prefix",
+    "danging-name-empty-only",
+    "unsafe-internal-store-allow-incomplete",
+];
+
+/// How many of them those of archives take.
+const ARCHIVE_KEYS: usize = 11;
 
 impl Output {
     /// The image in the daemon's own store.
@@ -179,6 +221,11 @@ impl Output {
         self.kind == OutputKind::Image && self.attrs.get("push").is_some_and(|push| is_true(push))
     }
 
+    /// Whether it pushes without a tag.
+    pub(super) fn pushes_by_digest(&self) -> bool {
+        self.attrs.get("push-by-digest").is_some_and(|by_digest| is_true(by_digest))
+    }
+
     /// Whether the destination differs from target to target.
     pub(super) fn is_per_target(&self) -> bool {
         match &self.dest {
@@ -246,6 +293,30 @@ impl OutputKind {
         }
     }
 
+    /// The attributes that it takes, those of annotations left out (BuildKit v0.34 exporter/containerimage/exptypes/keys.go).
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Image => &IMAGE_KEYS,
+            // What only a daemon's store or a registry knows comes last.
+            Self::Oci | Self::Docker => &IMAGE_KEYS[..ARCHIVE_KEYS],
+            Self::Tar => &["attestation-prefix", "platform-split", "source-date-epoch"],
+            Self::Local => &[
+                "mode",
+                "setuid",
+                "devices",
+                "xattrs",
+                "attestation-prefix",
+                "platform-split",
+                "source-date-epoch",
+            ],
+            Self::CacheOnly => &[],
+        }
+    }
+
+    fn takes(self, key: &str) -> bool {
+        self.keys().contains(&key) || (self.is_named() && key.starts_with("annotation"))
+    }
+
     /// Whether it has a name: only an image has, not a filesystem.
     pub(super) fn is_named(self) -> bool {
         matches!(self, Self::Image | Self::Oci | Self::Docker)
@@ -308,6 +379,13 @@ impl FromStr for Output {
             }
             (None, OutputKind::Image | OutputKind::CacheOnly) | (Some(_), _) => {}
             (None, _) => return Err(OutputError::NoDest(text.to_owned())),
+        }
+        if kind != OutputKind::Image && attrs.get("tar").is_some_and(|tar| !is_true(tar)) {
+            return Err(OutputError::Layout(text.to_owned()));
+        }
+        if let Some(key) = attrs.keys().find(|key| !kind.takes(key)) {
+            let known = kind.keys().join(", ");
+            return Err(OutputError::Key { text: text.to_owned(), key: key.clone(), known });
         }
         let stdout = dest.as_deref() == Some("-");
         let output = Self { attrs, ..Self::new(kind, dest.map(PathBuf::from)) };
@@ -385,6 +463,10 @@ mod tests {
         check("type=local,dest=a,mode=mirror", "`mode=mirror`: copy and delete are known");
         check("type=local,dest=a,devices=yes", "`devices=yes`: true and false are known");
         check("type=image,\"name=a", "does not end");
+        check("type=oci,dest=a,compresion=zstd", "unknown attribute `compresion`: name, compression, ");
+        check("type=oci,dest=a,push=true", "unknown attribute `push`");
+        check("type=oci,dest=a,tar=false", "leave out tar=false");
+        check("type=local,dest=a,name=b", "unknown attribute `name`: mode, setuid, ");
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(super) enum Format {
     Binary,
     /// A paragraph per op
     Text,
-    /// An object per op, one a line, for tools such as jq
+    /// One document with the ops and the result, for tools such as jq
     Json,
     /// A Mermaid flowchart
     Mermaid,

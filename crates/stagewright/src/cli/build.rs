@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use stagewright_plan::{Problem, Problems};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -60,6 +62,9 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
 }
 
 async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliError> {
+    if let Some(path) = &args.metadata_file {
+        check_metadata(path)?;
+    }
     if args.outputs.iter().any(Output::is_stdout) && io::stdout().is_terminal() {
         return Err(CliError::Archive);
     }
@@ -210,6 +215,17 @@ fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
 /// Whether the daemon's error says all: the others stand for a question that it was asked.
 fn names_itself(failure: &Failure) -> bool {
     !matches!(failure.drive(), Some(DriveError::Ping(_) | DriveError::Ignore { .. }))
+}
+
+/// Finds before the build that its metadata could not be written after it.
+fn check_metadata(path: &Path) -> Result<(), CliError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let access = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(Errno::ISDIR),
+        Ok(_) => access(path, Access::WRITE_OK),
+        Err(_) => access(parent.unwrap_or(Path::new(".")), Access::WRITE_OK | Access::EXEC_OK),
+    };
+    access.map_err(|error| CliError::Metadata { path: path.to_owned(), source: error.into() })
 }
 
 fn write_metadata(path: &Path, report: &Report) -> Result<(), CliError> {

@@ -71,6 +71,12 @@ pub enum OptionsError {
         /// The target.
         target: String,
     },
+    /// A tag for something that is pushed by its digest.
+    #[error("`{tag}` is pushed by digest, under no tag: leave the tag out")]
+    TagByDigest {
+        /// The name.
+        tag: String,
+    },
     /// Several targets would be written to one place.
     #[error("output `{output}` has one destination for several targets: {}", match stdout {
         true => "name one with `--target`",

@@ -5,7 +5,7 @@
 mod error;
 mod taken;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -258,7 +258,8 @@ fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<
 fn export(output: &Output, target: &str, tags: &[String]) -> Result<Export, OptionsError> {
     let mut exporter = Exporter { kind: output.kind.name().to_owned(), attrs: output.attrs.clone() };
     if output.takes_tags() && !tags.is_empty() {
-        exporter = exporter.attr("name", tags.join(","));
+        let names = if output.pushes_by_digest() { repositories(tags)? } else { tags.to_vec() };
+        exporter = exporter.attr("name", names.join(","));
     }
     if output.pushes() && !exporter.attrs.contains_key("name") {
         return Err(OptionsError::PushWithoutTag { target: target.to_owned() });
@@ -278,6 +279,15 @@ fn export(output: &Output, target: &str, tags: &[String]) -> Result<Export, Opti
         Dest::Stdout => Sent::Stdout,
     });
     Ok(Export { exporter, sent })
+}
+
+/// The repositories of names that are pushed by digest, which have no tag.
+fn repositories(tags: &[String]) -> Result<Vec<String>, OptionsError> {
+    let repository = |tag: &String| match tag.strip_suffix(":latest") {
+        Some(repository) => Ok(repository.to_owned()),
+        None => Err(OptionsError::TagByDigest { tag: tag.clone() }),
+    };
+    tags.iter().map(repository).collect()
 }
 
 impl Sent {
@@ -376,6 +386,11 @@ mod tests {
             api().tag("app").output(Output::image()).push(),
             &["api image[name=docker.io/library/app:latest;push=true]"],
         );
+        let by_digest = Output::push().attr("push-by-digest", "true");
+        check(
+            api().tag("r.io/a").output(by_digest),
+            &["api image[name=r.io/a;push=true;push-by-digest=true]"],
+        );
         check(
             options().tag("web=r.io/w").target("unit").target("web"),
             &["unit", "web image[name=r.io/w:latest]"],
@@ -412,6 +427,8 @@ mod tests {
         check(options().target("unit").output(Output::local("o")), "nothing to export");
         check(api().tag("App"), "tag `App`: image name \"App\" has capital letters");
         check(api().tag(format!("a@sha256:{}", "0".repeat(64))), "its digest is what the build gives");
+        let by_digest = Output::push().attr("push-by-digest", "1");
+        check(api().tag("r.io/a:2").output(by_digest), "leave the tag out");
         check(api().push(), "has no tag: add `-t api=registry.example/api`");
         check(options().output(Output::tar("a.tar")), "write `{target}` in it");
         check(api().output(Output::tar("a")).output(Output::oci("a")), "two outputs go to a");
