@@ -2,7 +2,7 @@
 //!
 //! The programs are built by cargo-fuzz with a nightly compiler, without a sanitizer: there is no unsafe code here
 //! that one would watch. What the fuzzer makes of the committed corpora, and what it finds, lies in
-//! `target/fuzz`; the tree is not touched.
+//! `target/fuzz`. In the tree only the programs' lock file is written, which git ignores.
 
 use std::fs;
 use std::path::{Path, PathBuf};
