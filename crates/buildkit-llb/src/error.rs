@@ -5,6 +5,7 @@
 /// The rules are those of BuildKit v0.34 solver/llbsolver/ops/opsutils/validate.go, solver/llbsolver/vertex.go
 /// and client/llb.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpError {
     /// An input, or an op to be described, of another graph.
     #[error("op {op} is not in this graph, which has {ops} ops")]
@@ -47,6 +48,24 @@ pub enum OpError {
         /// Its name.
         name: String,
     },
+    /// A choice that is required, and not made.
+    #[error("the local source {name:?} requires its differ, and has the default one")]
+    LocalWithoutDiffer {
+        /// Its name.
+        name: String,
+    },
+    /// A fragment beside the fields that are what it says.
+    #[error("git source {identifier:?} has a url with a fragment: what it says are fields of the source")]
+    GitFragment {
+        /// The source.
+        identifier: String,
+    },
+    /// Known hosts or an agent for a url that ssh is not used for.
+    #[error("git source {identifier:?} has options of ssh, but its url is of another protocol")]
+    GitWithoutSsh {
+        /// The source.
+        identifier: String,
+    },
     /// A git source whose path, ref or directory has a character that ends it for a daemon.
     #[error(
         "git source {identifier:?} has a `#`, `:`, `?` or `%` in its path, ref or directory: its identifier would be \
@@ -58,7 +77,7 @@ pub enum OpError {
     },
     /// A ref that git would take for an option.
     #[error("git source {identifier:?} has a ref that starts with `-`")]
-    GitReference {
+    GitRef {
         /// The source.
         identifier: String,
     },
@@ -123,19 +142,19 @@ pub enum OpError {
     /// A file that has to be signed, without signature.
     #[error("http source {url:?} has to be signed, but has no signature")]
     SignatureMissing {
-        /// The source.
+        /// The source, without user name and password.
         url: String,
     },
     /// Something that is no URL of a web server.
     #[error("http source {url:?} is not http:// or https:// with a host")]
     HttpUrl {
-        /// What was given.
+        /// What was given, without user name and password.
         url: String,
     },
     /// A header that would be several.
     #[error("http source {url:?} has a line break or other control character in {header}")]
     HttpHeader {
-        /// The source.
+        /// The source, without user name and password.
         url: String,
         /// The header.
         header: &'static str,
@@ -148,17 +167,25 @@ pub enum OpError {
         /// The name.
         name: String,
     },
+    /// A mode with more than permission bits.
+    #[error("source {identifier:?} gives its file the mode {mode:o}: the highest is 0777")]
+    FileMode {
+        /// The source.
+        identifier: String,
+        /// The mode.
+        mode: u16,
+    },
     /// An image of an OCI layout that is not pinned.
     #[error(
         "oci layout source {identifier:?} is not host/name@sha256:… and 64 digits, with or without a tag"
     )]
-    OciReference {
+    OciImage {
         /// The source.
         identifier: String,
     },
     /// A blob that is not pinned, or has a tag too.
     #[error("blob source {identifier:?} is not a repository and a digest, without tag")]
-    BlobReference {
+    BlobImage {
         /// The source.
         identifier: String,
     },
@@ -366,8 +393,8 @@ pub enum OpError {
         /// How many there are.
         inputs: usize,
     },
-    /// An op of another definition that is not there: it was changed since it was read.
-    #[error("op {digest} of an embedded definition is not there, or is no message")]
+    /// An input in another definition that is not there, or is its terminal op.
+    #[error("op {digest} of an embedded definition, an input there, is none that can run")]
     NotEmbedded {
         /// Its digest, as the definition says it.
         digest: String,

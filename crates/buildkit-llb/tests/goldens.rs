@@ -301,7 +301,7 @@ fn git(graph: &mut Graph) -> Built {
 
 fn git_options(graph: &mut Graph) -> Built {
     let op = GitSource {
-        reference: "main".to_owned(),
+        git_ref: "main".to_owned(),
         checksum: "abc".to_owned(),
         keep_git_dir: true,
         skip_submodules: true,

@@ -13,7 +13,7 @@ use crate::{ImageRef, OpError, caps};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobSource {
     /// A repository and a digest, without tag.
-    pub reference: ImageRef,
+    pub image: ImageRef,
     /// Where the blob is.
     pub store: BlobStore,
     /// What the file is called, and whose it is.
@@ -22,6 +22,7 @@ pub struct BlobSource {
 
 /// Where a blob is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BlobStore {
     /// In the registry that its name says.
     #[default]
@@ -38,14 +39,14 @@ pub enum BlobStore {
 impl BlobSource {
     /// The blob of this digest, in a registry.
     #[must_use]
-    pub fn new(reference: ImageRef) -> Self {
-        Self { reference, store: BlobStore::Registry, file: FetchedFile::default() }
+    pub fn new(image: ImageRef) -> Self {
+        Self { image, store: BlobStore::Registry, file: FetchedFile::default() }
     }
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
-        let identifier = format!("{}://{}", self.store.scheme(), self.reference);
-        if self.reference.digest().is_none() || self.reference.tag().is_some() {
-            return Err(OpError::BlobReference { identifier });
+        let identifier = format!("{}://{}", self.store.scheme(), self.image);
+        if self.image.digest().is_none() || self.image.tag().is_some() {
+            return Err(OpError::BlobImage { identifier });
         }
         if matches!(&self.store, BlobStore::OciLayout { store, .. } if store.is_empty()) {
             return Err(OpError::BlobWithoutStore { identifier });
@@ -92,7 +93,7 @@ mod tests {
         let mut op = blob(&format!("busybox@{DIGEST}"));
         assert!(attrs(op.body().unwrap()).is_empty());
         op.store = BlobStore::OciLayout { session: "id".to_owned(), store: "s".to_owned() };
-        op.file = FetchedFile { name: "f".to_owned(), mode: 0o1755, uid: 1, gid: 2 };
+        op.file = FetchedFile { name: "f".to_owned(), mode: 0o755, uid: 1, gid: 2 };
         let body = op.body().unwrap();
         assert_eq!(body.caps, [caps::SOURCE_IMAGE_BLOB]);
         let expected = [

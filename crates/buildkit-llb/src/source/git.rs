@@ -15,10 +15,10 @@ use crate::{ImageRef, OpError, caps};
 /// an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitSource {
-    /// The repository; ref and directory of its fragment are not looked at here.
+    /// The repository, without a fragment.
     pub url: GitUrl,
     /// A branch, a tag or a commit; empty for the remote's default branch.
-    pub reference: String,
+    pub git_ref: String,
     /// The directory that becomes the root; empty for all of it.
     pub subdir: String,
     /// The commit that it must be, in hexadecimal digits, or the first of them; empty for any.
@@ -77,7 +77,7 @@ pub enum GitSecret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitBundle {
     /// The blob, by a sha256 digest.
-    pub reference: ImageRef,
+    pub image: ImageRef,
     /// Where it is; an OCI layout without store is looked for under the blob's name.
     pub store: BlobStore,
 }
@@ -96,13 +96,14 @@ pub struct GitSignature {
 }
 
 impl GitSource {
-    /// What this URL says, with ref and directory of its fragment.
+    /// What this URL says; ref and directory of its fragment become those of the source.
     #[must_use]
-    pub fn new(url: GitUrl) -> Self {
+    pub fn new(mut url: GitUrl) -> Self {
+        let (git_ref, subdir) = url.take_fragment();
         Self {
-            reference: url.reference().to_owned(),
-            subdir: url.subdir().to_owned(),
             url,
+            git_ref,
+            subdir,
             checksum: String::new(),
             fetch_by_commit: false,
             keep_git_dir: false,
@@ -152,7 +153,7 @@ impl GitSource {
         self.add_credentials(&mut attrs, &mut caps);
         if let Some(bundle) = &self.bundle {
             let scheme = bundle.store.scheme();
-            attrs.insert("git.bundle", format!("{scheme}://{}", bundle.reference));
+            attrs.insert("git.bundle", format!("{scheme}://{}", bundle.image));
             bundle.store.add_attrs(&mut attrs);
             caps.push(caps::SOURCE_GIT_BUNDLE);
         }
@@ -162,9 +163,9 @@ impl GitSource {
 
     fn identifier(&self) -> String {
         let mut identifier = format!("git://{}", self.url.repository());
-        if !self.reference.is_empty() || !self.subdir.is_empty() {
+        if !self.git_ref.is_empty() || !self.subdir.is_empty() {
             identifier.push('#');
-            identifier.push_str(&self.reference);
+            identifier.push_str(&self.git_ref);
         }
         if !self.subdir.is_empty() {
             identifier.push(':');
@@ -225,23 +226,30 @@ impl GitSource {
 
     fn validate(&self, identifier: &str) -> Result<(), OpError> {
         let own = || identifier.to_owned();
+        if !self.url.git_ref().is_empty() || !self.url.subdir().is_empty() {
+            return Err(OpError::GitFragment { identifier: own() });
+        }
+        let needs_ssh = !self.known_ssh_hosts.is_empty() || !self.ssh_agent.is_empty();
+        if needs_ssh && !self.url.is_ssh() {
+            return Err(OpError::GitWithoutSsh { identifier: own() });
+        }
         // The daemon reads the identifier as a URL again, and takes the rest of it from the full one.
         let read: Option<GitUrl> = identifier.strip_prefix("git://").and_then(|text| text.parse().ok());
         let means_this = |read: &GitUrl| {
             read.is_same_repository(&self.url)
-                && read.reference() == self.reference
+                && read.git_ref() == self.git_ref
                 && read.subdir() == clean_subdir(&self.subdir)
         };
         if !read.as_ref().is_some_and(means_this) {
             return Err(OpError::GitIdentifier { identifier: own() });
         }
-        if self.reference.starts_with('-') {
-            return Err(OpError::GitReference { identifier: own() });
+        if self.git_ref.starts_with('-') {
+            return Err(OpError::GitRef { identifier: own() });
         }
         if !self.checksum.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(OpError::GitChecksum { identifier: own(), checksum: self.checksum.clone() });
         }
-        if is_commit(&self.reference) && !self.reference.starts_with(&self.checksum) {
+        if is_commit(&self.git_ref) && !self.git_ref.starts_with(&self.checksum) {
             return Err(OpError::GitChecksumMismatch { identifier: own(), checksum: self.checksum.clone() });
         }
         if self.fetch_by_commit && !is_commit(&self.checksum) {
@@ -251,8 +259,8 @@ impl GitSource {
             return Err(OpError::GitSecretWithoutName { identifier: own() });
         }
         if let Some(bundle) = &self.bundle {
-            if !bundle.reference.digest().is_some_and(|digest| digest.starts_with("sha256:")) {
-                let bundle = bundle.reference.to_string();
+            if !bundle.image.digest().is_some_and(|digest| digest.starts_with("sha256:")) {
+                let bundle = bundle.image.to_string();
                 return Err(OpError::GitBundle { identifier: own(), bundle });
             }
             if self.checksum.is_empty() {
@@ -317,6 +325,11 @@ mod tests {
         let expected = ["git.fullurl=git@h:a", "git.knownsshhosts=h k1\nh k2\n", "git.mountsshsock=mine"];
         assert_eq!(attrs(op.body().unwrap()), expected);
         op.url = "https://h/a".parse().unwrap();
+        let error = op.body().err().expect("an error").to_string();
+        assert_eq!(error, "git source \"git://h/a\" has options of ssh, but its url is of another protocol");
+        op.known_ssh_hosts.clear();
+        assert!(op.body().is_err(), "the agent is left");
+        op.ssh_agent.clear();
         assert_eq!(attrs(op.body().unwrap()), ["git.fullurl=https://h/a"]);
     }
 
@@ -326,7 +339,7 @@ mod tests {
         op.checksum = COMMIT.to_owned();
         op.fetch_by_commit = true;
         let store = BlobStore::OciLayout { session: "id".to_owned(), store: "layout".to_owned() };
-        op.bundle = Some(GitBundle { reference: BLOB.parse().unwrap(), store });
+        op.bundle = Some(GitBundle { image: BLOB.parse().unwrap(), store });
         op.checkout_bundle = true;
         op.mtime = Some(GitMtime::Checkout);
         op.advice = true;
@@ -365,8 +378,8 @@ mod tests {
             let error = refused(url, |_| {});
             assert!(error.starts_with("git source \"git://h/a") && error.contains(ambiguous), "{error}");
         }
-        for reference in ["a:b", "100%", "%41"] {
-            let error = refused("h/a", |op| op.reference = reference.to_owned());
+        for git_ref in ["a:b", "100%", "%41"] {
+            let error = refused("h/a", |op| op.git_ref = git_ref.to_owned());
             assert!(error.contains(ambiguous), "{error}");
         }
         assert!(git("h/a").body().is_ok());
@@ -378,10 +391,7 @@ mod tests {
     #[test]
     fn what_a_daemon_refuses_is_refused() {
         for (error, expected) in [
-            (
-                refused("h/a", |op| op.reference = "-x".to_owned()),
-                "git source \"git://h/a#-x\" has a ref that",
-            ),
+            (refused("h/a", |op| op.git_ref = "-x".to_owned()), "git source \"git://h/a#-x\" has a ref that"),
             (
                 refused("h/a", |op| op.checksum = "xyz".to_owned()),
                 "git source \"git://h/a\" has the checksum \"xyz\"",
@@ -400,15 +410,15 @@ mod tests {
             ),
             (
                 refused("h/a", |op| {
-                    let reference = "a.io/b:tag".parse().unwrap();
-                    op.bundle = Some(GitBundle { reference, store: BlobStore::Registry });
+                    let image = "a.io/b:tag".parse().unwrap();
+                    op.bundle = Some(GitBundle { image, store: BlobStore::Registry });
                 }),
                 "has the bundle \"a.io/b:tag\", which has no sha256 digest",
             ),
             (
                 refused("h/a", |op| {
-                    let reference = BLOB.parse().unwrap();
-                    op.bundle = Some(GitBundle { reference, store: BlobStore::Registry });
+                    let image = BLOB.parse().unwrap();
+                    op.bundle = Some(GitBundle { image, store: BlobStore::Registry });
                 }),
                 "has a bundle, but no checksum",
             ),
@@ -419,6 +429,11 @@ mod tests {
                 }),
                 "gives a bundle, which has neither",
             ),
+            (
+                refused("h/a", |op| op.url = "h/a#main".parse().unwrap()),
+                "has a url with a fragment: what it says are fields of the source",
+            ),
+            (refused("h/a", |op| op.url = "h/a#:sub".parse().unwrap()), "has a url with a fragment"),
             (
                 refused("h/a", |op| op.signature = Some(GitSignature::default())),
                 "has to be signed, but by no key",

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::url::{Url, UrlProblem};
+use super::url::{Url, UrlProblem, without_userinfo};
 use crate::path;
 
 /// The protocols that git is asked to speak.
@@ -22,17 +22,18 @@ pub struct GitUrl {
     host: String,
     path: String,
     is_ssh: bool,
-    reference: String,
+    git_ref: String,
     subdir: String,
 }
 
 /// Why a text is no URL of a git repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GitUrlError {
     /// A protocol that git does not speak.
     #[error("git URL {text:?} has the protocol {protocol:?}: there are {}", PROTOCOLS.join(", "))]
     Protocol {
-        /// What was given.
+        /// What was given, without user name and password.
         text: String,
         /// The protocol.
         protocol: String,
@@ -40,7 +41,7 @@ pub enum GitUrlError {
     /// Something that is no URL.
     #[error("git URL {text:?} {problem}")]
     Url {
-        /// What was given.
+        /// What was given, without user name and password.
         text: String,
         /// What is wrong with it.
         problem: UrlProblem,
@@ -74,14 +75,19 @@ impl GitUrl {
 
     /// The branch, tag or commit of the fragment; empty for none.
     #[must_use]
-    pub fn reference(&self) -> &str {
-        &self.reference
+    pub fn git_ref(&self) -> &str {
+        &self.git_ref
     }
 
     /// The directory of the fragment, clean and relative; empty for none.
     #[must_use]
     pub fn subdir(&self) -> &str {
         &self.subdir
+    }
+
+    /// Ref and directory of the fragment, which is not there after that.
+    pub(super) fn take_fragment(&mut self) -> (String, String) {
+        (std::mem::take(&mut self.git_ref), std::mem::take(&mut self.subdir))
     }
 
     /// Host and path, the same for every protocol: `github.com/moby/buildkit.git`.
@@ -103,13 +109,13 @@ impl GitUrl {
         if url.has_query {
             return Err(UrlProblem::Query);
         }
-        let (reference, subdir) = split_fragment(&url.fragment);
+        let (git_ref, subdir) = split_fragment(&url.fragment);
         Ok(Self {
             remote: url.without_options(),
             is_ssh: url.scheme == "ssh",
             host: url.host,
             path: url.path,
-            reference,
+            git_ref,
             subdir,
         })
     }
@@ -129,13 +135,13 @@ impl GitUrl {
         if path.contains('?') {
             return Some(Err(UrlProblem::Query));
         }
-        let (reference, subdir) = split_fragment(fragment);
+        let (git_ref, subdir) = split_fragment(fragment);
         Some(Ok(Self {
             remote: format!("{user}@{host}:{path}"),
             host: host.to_owned(),
             path: path.to_owned(),
             is_ssh: true,
-            reference,
+            git_ref,
             subdir,
         }))
     }
@@ -156,19 +162,19 @@ impl FromStr for GitUrl {
         let parsed = match protocol {
             Some(protocol) if !PROTOCOLS.contains(&protocol.to_ascii_lowercase().as_str()) => {
                 let protocol = protocol.to_owned();
-                return Err(GitUrlError::Protocol { text: text.to_owned(), protocol });
+                return Err(GitUrlError::Protocol { text: without_userinfo(text), protocol });
             }
             Some(_) => Self::from_url(text),
             None => Self::from_scp(text).unwrap_or_else(|| Self::from_url(&format!("https://{text}"))),
         };
-        parsed.map_err(|problem| GitUrlError::Url { text: text.to_owned(), problem })
+        parsed.map_err(|problem| GitUrlError::Url { text: without_userinfo(text), problem })
     }
 }
 
 /// `ref:directory`.
 fn split_fragment(fragment: &str) -> (String, String) {
-    let (reference, subdir) = fragment.split_once(':').unwrap_or((fragment, ""));
-    (reference.to_owned(), clean_subdir(subdir))
+    let (git_ref, subdir) = fragment.split_once(':').unwrap_or((fragment, ""));
+    (git_ref.to_owned(), clean_subdir(subdir))
 }
 
 /// A directory of a repository, which cannot be left.
@@ -197,7 +203,7 @@ mod tests {
             assert_eq!(url.remote(), remote, "{text:?}");
             assert_eq!(url.repository(), repository, "{text:?}");
             assert_eq!(url.is_ssh(), ssh, "{text:?}");
-            assert_eq!(format!("{}:{}", url.reference(), url.subdir()), fragment, "{text:?}");
+            assert_eq!(format!("{}:{}", url.git_ref(), url.subdir()), fragment, "{text:?}");
         }
     }
 
@@ -207,7 +213,16 @@ mod tests {
             ("", "git URL \"\" has no host"),
             ("ftp://h/a", "git URL \"ftp://h/a\" has the protocol \"ftp\": there are http, https, ssh, git"),
             ("https://h/a?b", "git URL \"https://h/a?b\" has a query, which git is not given"),
-            ("git@h:a?b#c", "git URL \"git@h:a?b#c\" has a query, which git is not given"),
+            ("git@h:a?b#c", "git URL \"…@h:a?b#c\" has a query, which git is not given"),
+            ("https://u:secret@h/a?b", "git URL \"https://…@h/a?b\" has a query, which git is not given"),
+            (
+                "ftp://u:secret@h/a",
+                "git URL \"ftp://…@h/a\" has the protocol \"ftp\": there are http, https, ssh, git",
+            ),
+            (
+                "u:sec/ret@h/a",
+                "git URL \"…@h/a\" has a user name or password with a character that has to be escaped",
+            ),
             ("/local/path", "git URL \"/local/path\" has no host"),
         ] {
             assert_eq!(text.parse::<GitUrl>().unwrap_err().to_string(), message);

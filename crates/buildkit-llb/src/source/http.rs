@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::FetchedFile;
+use super::{FetchedFile, without_userinfo};
 use crate::op::Body;
 use crate::{Digest, OpError, caps};
 
@@ -61,7 +61,7 @@ impl HttpSource {
             caps.push(caps::SOURCE_HTTP_CHECKSUM);
         }
         self.file.add_attrs(&mut attrs);
-        if self.file.mode & 0o777 != 0 {
+        if self.file.mode != 0 {
             caps.push(caps::SOURCE_HTTP_PERM);
         }
         if self.file.uid != 0 || self.file.gid != 0 {
@@ -86,7 +86,7 @@ impl HttpSource {
     }
 
     fn validate(&self) -> Result<(), OpError> {
-        let own = || self.url.clone();
+        let own = || without_userinfo(&self.url);
         let rest = ["https://", "http://"]
             .into_iter()
             .find_map(|scheme| self.url.strip_prefix(scheme));
@@ -94,7 +94,7 @@ impl HttpSource {
         if !is_url || self.url.contains(|c: char| c.is_control()) {
             return Err(OpError::HttpUrl { url: own() });
         }
-        self.file.validate(&self.url)?;
+        self.file.validate(&own())?;
         for (header, value) in [("accept", &self.accept), ("user-agent", &self.user_agent)] {
             if value.contains(|c: char| c.is_control()) {
                 return Err(OpError::HttpHeader { url: own(), header });
@@ -130,8 +130,6 @@ mod tests {
         let mut op = HttpSource::new(URL);
         assert_eq!(op.body().unwrap().caps, [caps::SOURCE_HTTP]);
         assert!(attrs(op.body().unwrap()).is_empty());
-        op.file.mode = 0o4000;
-        assert_eq!(op.body().unwrap().caps, [caps::SOURCE_HTTP], "none of the nine bits");
         op.file = FetchedFile { name: "f".to_owned(), mode: 0o600, uid: 0, gid: 7 };
         op.auth_header = "TOKEN".to_owned();
         op.signature = Some(PgpSignature { public_key: "k".to_owned(), signature: "s".to_owned() });
@@ -154,6 +152,8 @@ mod tests {
             let error = refused(|op| op.url = url.to_owned());
             assert_eq!(error, format!("http source {url:?} is not http:// or https:// with a host"));
         }
+        let error = refused(|op| op.url = "ftp://me:secret@h/a".to_owned());
+        assert_eq!(error, "http source \"ftp://…@h/a\" is not http:// or https:// with a host");
         for (error, expected) in [
             (
                 refused(|op| op.accept = "a\nb".to_owned()),

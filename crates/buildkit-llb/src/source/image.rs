@@ -11,7 +11,7 @@ use crate::{Digest, ImageRef, OpError, Platform, caps};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSource {
     /// The image's name.
-    pub reference: ImageRef,
+    pub image: ImageRef,
     /// Which of the image's platforms.
     pub platform: Platform,
     /// Where the daemon looks for it.
@@ -50,9 +50,9 @@ pub enum RecordType {
 impl ImageSource {
     /// The image of this name for this platform.
     #[must_use]
-    pub fn new(reference: ImageRef, platform: Platform) -> Self {
+    pub fn new(image: ImageRef, platform: Platform) -> Self {
         Self {
-            reference,
+            image,
             platform,
             resolve_mode: ResolveMode::default(),
             record_type: None,
@@ -62,7 +62,7 @@ impl ImageSource {
     }
 
     pub(crate) fn body(&self) -> Result<Body, OpError> {
-        let identifier = format!("docker-image://{}", self.reference);
+        let identifier = format!("docker-image://{}", self.image);
         if self.layer_limit == Some(0) {
             return Err(OpError::NoLayers { identifier });
         }

@@ -24,7 +24,7 @@ pub struct LocalSource {
     pub follow_paths: Vec<String>,
     /// How files that the daemon has already are told from changed ones.
     pub differ: LocalDiffer,
-    /// A daemon without a choice of `differ` must refuse the op, instead of comparing metadata.
+    /// A daemon without a choice of `differ` must refuse the op, instead of comparing metadata; for a choice only.
     pub differ_required: bool,
     /// Send names, sizes and times only, and the content of what matches one of these; `None` sends all content.
     pub metadata_only: Option<Vec<String>>,
@@ -125,6 +125,9 @@ impl LocalSource {
         if self.name.is_empty() {
             return Err(OpError::LocalWithoutName);
         }
+        if self.differ_required && self.differ == LocalDiffer::Default {
+            return Err(OpError::LocalWithoutDiffer { name: self.name.clone() });
+        }
         match &self.identity {
             LocalIdentity::Session(id) if id.is_empty() || id.ends_with(':') => {
                 Err(OpError::LocalWithoutSession { name: self.name.clone() })
@@ -172,6 +175,9 @@ mod tests {
         op.differ_required = true;
         assert_eq!(attrs(op.body().unwrap()), ["local.differ=metadata", "local.unique=u"]);
         assert!(op.body().unwrap().caps.contains(&caps::SOURCE_LOCAL_DIFFER));
+        op.differ = LocalDiffer::Default;
+        let error = op.body().err().expect("an error").to_string();
+        assert_eq!(error, "the local source \"context\" requires its differ, and has the default one");
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub use image::{ImageSource, RecordType, ResolveMode};
 pub use local::{LocalDiffer, LocalIdentity, LocalSource};
 pub use oci::OciLayoutSource;
 pub use url::UrlProblem;
+pub(crate) use url::without_userinfo;
 
 use crate::Platform;
 use crate::op::Body;

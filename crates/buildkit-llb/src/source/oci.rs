@@ -1,7 +1,7 @@
 //! An image in an OCI layout of the client.
 //!
 //! Identifier and attributes as in BuildKit v0.34 client/llb/source.go `OCILayout`, refusals as in
-//! source/containerimage. The Go client takes a checksum too, and writes nothing of it: the reference has one.
+//! source/containerimage. The Go client takes a checksum too, and writes nothing of it: the image's name has one.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,23 @@ use crate::{OpError, Platform, caps};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OciLayoutSource {
     /// `host/name@sha256:…`, with or without a tag; written as it is.
-    pub reference: String,
+    pub image: String,
     /// Which of the image's platforms.
     pub platform: Platform,
     /// The session that serves the layout; empty for any of the build's.
     pub session: String,
-    /// The layout's name in the session; empty for the reference's name.
+    /// The layout's name in the session; empty for the image's name.
     pub store: String,
     /// Take this many of its first layers only.
     pub layer_limit: Option<u32>,
 }
 
 impl OciLayoutSource {
-    /// The image of this reference for this platform.
+    /// The image of this name for this platform.
     #[must_use]
-    pub fn new(reference: impl Into<String>, platform: Platform) -> Self {
+    pub fn new(image: impl Into<String>, platform: Platform) -> Self {
         Self {
-            reference: reference.into(),
+            image: image.into(),
             platform,
             session: String::new(),
             store: String::new(),
@@ -55,12 +55,12 @@ impl OciLayoutSource {
     }
 
     fn identifier(&self) -> String {
-        format!("oci-layout://{}", self.reference)
+        format!("oci-layout://{}", self.image)
     }
 
     fn validate(&self) -> Result<(), OpError> {
-        if !is_layout_reference(&self.reference) {
-            return Err(OpError::OciReference { identifier: self.identifier() });
+        if !is_layout_image(&self.image) {
+            return Err(OpError::OciImage { identifier: self.identifier() });
         }
         if self.layer_limit == Some(0) {
             return Err(OpError::NoLayers { identifier: self.identifier() });
@@ -70,7 +70,7 @@ impl OciLayoutSource {
 }
 
 /// A daemon reads it as a URL without scheme, whose path ends with `[:tag]@digest`.
-fn is_layout_reference(text: &str) -> bool {
+fn is_layout_image(text: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':');
     text.split_once('@').is_some_and(|(name, digest)| {
         let host = name.split_once('/').map_or("", |(host, _)| host);
@@ -86,8 +86,8 @@ mod tests {
 
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn layout(reference: &str) -> OciLayoutSource {
-        OciLayoutSource::new(format!("{reference}@{DIGEST}"), Platform::new("linux", "amd64"))
+    fn layout(image: &str) -> OciLayoutSource {
+        OciLayoutSource::new(format!("{image}@{DIGEST}"), Platform::new("linux", "amd64"))
     }
 
     #[test]
@@ -118,15 +118,15 @@ mod tests {
 
     #[test]
     fn what_a_daemon_refuses_is_refused() {
-        for reference in ["name", "", "/a", "a b/c", "oci://a/b"] {
-            let error = layout(reference).body().err().expect("an error").to_string();
+        for image in ["name", "", "/a", "a b/c", "oci://a/b"] {
+            let error = layout(image).body().err().expect("an error").to_string();
             let expected = format!(
-                "oci layout source \"oci-layout://{reference}@{DIGEST}\" is not host/name@sha256:… and 64 digits, \
+                "oci layout source \"oci-layout://{image}@{DIGEST}\" is not host/name@sha256:… and 64 digits, \
                  with or without a tag"
             );
             assert_eq!(error, expected);
         }
-        let tagged = OciLayoutSource { reference: "a/b:tag".to_owned(), ..layout("") };
+        let tagged = OciLayoutSource { image: "a/b:tag".to_owned(), ..layout("") };
         assert!(tagged.body().is_err(), "a digest is needed");
         let none = OciLayoutSource { layer_limit: Some(0), ..layout("a/b") };
         let error = none.body().err().expect("an error").to_string();

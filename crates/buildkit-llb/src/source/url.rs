@@ -20,6 +20,7 @@ pub(super) struct Url {
 
 /// What is wrong with a URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UrlProblem {
     /// A character such as a line break.
     #[error("has a control character")]
@@ -58,8 +59,8 @@ pub enum UrlProblem {
 
 impl Url {
     /// Reads `scheme://[user[:password]@]host[:port][/path][?query][#fragment]`.
-    pub(super) fn parse(text: &str) -> Result<Self, UrlProblem> {
-        let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
+    pub(super) fn parse(whole: &str) -> Result<Self, UrlProblem> {
+        let (text, fragment) = whole.split_once('#').unwrap_or((whole, ""));
         if text.bytes().any(|byte| byte.is_ascii_control()) {
             return Err(UrlProblem::Control);
         }
@@ -71,7 +72,10 @@ impl Url {
             Some((userinfo, host)) => (parse_userinfo(userinfo)?, host),
         };
         let scheme = scheme.to_ascii_lowercase();
-        let host = parse_host(&scheme, host)?;
+        // Before a password's `/`, what stands there is no host to be shown.
+        let is_userinfo = userinfo.is_empty() && whole.contains('@');
+        let host = parse_host(&scheme, host)
+            .map_err(|problem| if is_userinfo { UrlProblem::Userinfo } else { problem })?;
         if host.is_empty() {
             return Err(UrlProblem::NoHost);
         }
@@ -96,11 +100,31 @@ impl Url {
     }
 }
 
+/// A URL, or what should be one, for messages: without user name and password, which can be a secret each.
+///
+/// A password that is not escaped may have any character, so nothing before the last `@` is shown where the text
+/// begins as if there were one.
+pub(crate) fn without_userinfo(text: &str) -> String {
+    let is_scheme = |scheme: &str| scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    let start = if scheme.is_empty() || !is_scheme(scheme) { 0 } else { scheme.len() + 3 };
+    let authority = text[start..].split(['/', '?', '#']).next().unwrap_or_default();
+    match text.rfind('@') {
+        Some(at) if at >= start && authority.contains(['@', ':']) => {
+            format!("{}…{}", &text[..start], &text[at..])
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn parse_userinfo(text: &str) -> Result<String, UrlProblem> {
     if !text.bytes().all(|b| is_unreserved(b) || b":!$&'()*+,;=%@".contains(&b)) {
         return Err(UrlProblem::Userinfo);
     }
-    let again = |part: &str| Ok(escape(&unescape(part)?, is_userinfo_byte));
+    let again = |part: &str| {
+        let bytes = unescape(part).map_err(|_| UrlProblem::Userinfo)?;
+        Ok(escape(&bytes, is_userinfo_byte))
+    };
     match text.split_once(':') {
         None => Ok(again(text)? + "@"),
         Some((name, password)) => Ok(format!("{}:{}@", again(name)?, again(password)?)),
@@ -247,6 +271,28 @@ mod tests {
         ] {
             let problem = Url::parse(text).unwrap_err().to_string();
             assert!(problem.contains(expected), "{text:?} {problem}");
+        }
+    }
+
+    #[test]
+    fn messages_have_no_passwords() {
+        for (text, expected) in [
+            ("https://me:secret@h/a", "https://…@h/a"),
+            ("https://token@h/a", "https://…@h/a"),
+            ("me:secret@h/a", "…@h/a"),
+            ("https://me:se/cr?et#@@h/a", "https://…@h/a"),
+            ("git@h:a", "…@h:a"),
+            ("https://h/a@v1", "https://h/a@v1"),
+            ("https://h/a", "https://h/a"),
+            ("://me:secret@h", "…@h"),
+            ("", ""),
+        ] {
+            assert_eq!(without_userinfo(text), expected, "{text:?}");
+        }
+        for text in
+            ["https://me:secret/@h", "https://me:secret#@h", "https://me:secret%zz@h", "https://[secret/@h"]
+        {
+            assert_eq!(Url::parse(text).err(), Some(UrlProblem::Userinfo), "{text:?}");
         }
     }
 }

@@ -18,6 +18,9 @@ const IMAGES: [&str; 12] = [
     "r.example/a.b/c-d:D_e-f.0",
 ];
 
+/// How many of the repositories are reached by ssh.
+const SSH_REPOSITORIES: usize = 4;
+
 /// Those of ssh come first.
 const REPOSITORIES: [&str; 10] = [
     "git@github.com:moby/buildkit.git",
@@ -87,6 +90,14 @@ impl Generator {
         let subdir = if self.one_in(3) { "a/b-c".to_owned() } else { String::new() };
         let has_checksum = bundle.is_some() || fetch_by_commit || self.one_in(4);
         let references = ["main", "refs/tags/v1.0", "feature/x"];
+        let (mut known_hosts, mut ssh_socket) = (Vec::new(), String::new());
+        if repository < SSH_REPOSITORIES {
+            known_hosts = self.list(1, 3, |own| {
+                let end = if own.one_in(2) { "\n" } else { "" };
+                format!("host ssh-ed25519 {}{end}", own.word())
+            });
+            ssh_socket = self.sometimes(2, Self::word).unwrap_or_default();
+        }
         Git {
             url: REPOSITORIES[repository].to_owned(),
             reference: self.sometimes(2, |own| own.pick(&references).to_string()).unwrap_or_default(),
@@ -94,11 +105,8 @@ impl Generator {
             keep_git_dir: self.one_in(3) && !checkout_bundle,
             auth_token: self.sometimes(3, Self::secret_name),
             auth_header: self.sometimes(3, Self::secret_name),
-            known_hosts: self.list(if repository < 4 { 1 } else { 4 }, 3, |own| {
-                let end = if own.one_in(2) { "\n" } else { "" };
-                format!("host ssh-ed25519 {}{end}", own.word())
-            }),
-            ssh_socket: self.sometimes(2, Self::word).unwrap_or_default(),
+            known_hosts,
+            ssh_socket,
             checksum: if has_checksum { self.hex(40) } else { String::new() },
             skip_submodules: self.one_in(3),
             mtime: self.sometimes(2, |own| if own.one_in(2) { Mtime::Checkout } else { Mtime::Commit }),
@@ -145,7 +153,7 @@ impl Generator {
     fn fetched_file(&mut self) -> FetchedFile {
         FetchedFile {
             filename: self.sometimes(2, Self::word).unwrap_or_default(),
-            mode: self.sometimes(2, Self::mode).unwrap_or_default(),
+            mode: self.sometimes(2, Self::mode).unwrap_or_default() & 0o777,
             uid: self.sometimes(2, Self::id).unwrap_or_default(),
             gid: self.sometimes(2, Self::id).unwrap_or_default(),
         }

@@ -47,7 +47,7 @@ impl Local {
 impl Git {
     pub(super) fn to_llb(&self) -> Result<llb::GitSource> {
         let mut source = llb::GitSource::new(self.url.parse()?);
-        source.reference.clone_from(&self.reference);
+        source.git_ref.clone_from(&self.reference);
         source.subdir.clone_from(&self.subdir);
         source.checksum.clone_from(&self.checksum);
         source.fetch_by_commit = self.fetch_by_commit;
@@ -70,12 +70,12 @@ impl Git {
 
 impl Bundle {
     fn to_llb(&self) -> Result<llb::GitBundle> {
-        let (scheme, reference) = self.locator.split_once("://").ok_or("a locator without scheme")?;
+        let (scheme, image) = self.locator.split_once("://").ok_or("a locator without scheme")?;
         let store = match scheme {
             "docker-image+blob" => llb::BlobStore::Registry,
             _ => llb::BlobStore::OciLayout { session: self.session.clone(), store: self.store.clone() },
         };
-        Ok(llb::GitBundle { reference: reference.parse()?, store })
+        Ok(llb::GitBundle { image: image.parse()?, store })
     }
 }
 
