@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::digest::DigestError;
 use crate::loadable::{self, LoadProblem};
+use crate::print::name;
 use crate::source_map::{Location, Position, Range, SourceFile, SourceMap};
 use crate::{Digest, Metadata};
 
@@ -38,6 +39,7 @@ pub struct EncodedOp {
 ///
 /// The rules are those of BuildKit v0.34 solver/llbsolver/vertex.go.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The definition is no protobuf message.
     #[error("the definition is no message: {0}")]
@@ -287,8 +289,7 @@ fn head_of(ops: &[EncodedOp]) -> Result<Option<(Digest, u32)>, DecodeError> {
             };
             head = Some(input);
         } else if let Err(problem) = loadable::check(&message) {
-            let name = message.op.as_ref().map_or_else(|| "nothing".to_owned(), loadable::name);
-            return Err(DecodeError::Unloadable { op: position, name, problem });
+            return Err(DecodeError::Unloadable { op: position, name: name(message.op.as_ref()), problem });
         }
     }
     Ok(head)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::definition::EncodedOp;
 use crate::index::DigestIndex;
 use crate::source_map::{FileId, Location, Range, SourceFile, SourceMap};
-use crate::{CapSet, Definition, Digest, Metadata, Op, OpError, OpId, Output, caps, encode, loadable};
+use crate::{CapSet, Definition, Digest, Metadata, Op, OpError, OpId, Output, caps, encode, print};
 
 /// An arena of ops.
 ///
@@ -45,7 +45,7 @@ impl Graph {
         let op = op.into();
         let mut body = op.body()?;
         let mut digests = Vec::with_capacity(body.inputs.len());
-        let name = || loadable::name(&body.op);
+        let name = || print::name(Some(&body.op));
         for &input in &body.inputs {
             let digest = self.output_digest(input);
             digests
@@ -197,6 +197,14 @@ impl Graph {
             }
         }
         order
+    }
+
+    /// Whether this many ops can be inserted.
+    pub(crate) fn check_room(&self, ops: usize) -> Result<(), OpError> {
+        match self.vertices.len().checked_add(ops).map(u32::try_from) {
+            Some(Ok(_)) => Ok(()),
+            _ => Err(OpError::TooManyOps),
+        }
     }
 
     /// Files are numbered in the order in which ops mention them first.

@@ -5,10 +5,9 @@
 
 use buildkit_proto::pb;
 
-use crate::print::word;
-
 /// Why a daemon would refuse an op, or die of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadProblem {
     /// Nothing that is done.
     #[error("is of no kind that there is in BuildKit v0.34")]
@@ -52,6 +51,12 @@ pub enum LoadProblem {
         index: i64,
         /// How many inputs there are, earlier actions of the op among them.
         inputs: usize,
+    },
+    /// An output number that no input can name.
+    #[error("gives output {output}: outputs are numbered from 0, and -1 is for none")]
+    Output {
+        /// The number.
+        output: i64,
     },
     /// A merge or a diff that has more or fewer inputs than its op.
     #[error("lists {listed} inputs, and has {inputs}")]
@@ -139,30 +144,6 @@ pub(crate) fn check(op: &pb::Op) -> Result<(), LoadProblem> {
     }
 }
 
-/// What people call an op that has no name of its own: its source, its program or its first path.
-pub(crate) fn name(op: &pb::op::Op) -> String {
-    match op {
-        pb::op::Op::Source(source) => source.identifier.clone(),
-        pb::op::Op::Exec(exec) => {
-            let args: Vec<String> =
-                exec.meta.iter().flat_map(|meta| &meta.args).map(|arg| word(arg)).collect();
-            format!("exec {}", args.join(" "))
-        }
-        pb::op::Op::File(file) => match file.actions.first().and_then(|action| action.action.as_ref()) {
-            Some(pb::file_action::Action::Copy(copy)) => format!("copy {} {}", copy.src, copy.dest),
-            Some(pb::file_action::Action::Mkdir(mkdir)) => format!("mkdir {}", mkdir.path),
-            Some(pb::file_action::Action::Mkfile(mkfile)) => format!("mkfile {}", mkfile.path),
-            Some(pb::file_action::Action::Rm(rm)) => format!("rm {}", rm.path),
-            Some(pb::file_action::Action::Symlink(symlink)) => format!("symlink {}", symlink.newpath),
-            None => "file".to_owned(),
-        },
-        pb::op::Op::Merge(_) => "merge".to_owned(),
-        pb::op::Op::Diff(_) => "diff".to_owned(),
-        pb::op::Op::Build(_) => "build".to_owned(),
-        pb::op::Op::Passthrough(passthrough) => format!("passthrough {}", passthrough.id),
-    }
-}
-
 fn check_exec(exec: &pb::ExecOp, inputs: usize) -> Result<(), LoadProblem> {
     if exec.meta.as_ref().is_none_or(|meta| meta.args.is_empty()) {
         return Err(LoadProblem::ExecWithoutArgs);
@@ -172,6 +153,7 @@ fn check_exec(exec: &pb::ExecOp, inputs: usize) -> Result<(), LoadProblem> {
     }
     for mount in &exec.mounts {
         check_input(mount.input, inputs, true)?;
+        check_output(mount.output)?;
         let missing = match mount.mount_type() {
             pb::MountType::Secret if mount.secret_opt.is_none() => "secret",
             pb::MountType::Ssh if mount.ssh_opt.is_none() => "ssh",
@@ -190,6 +172,7 @@ fn check_file(file: &pb::FileOp, inputs: usize) -> Result<(), LoadProblem> {
     for (position, action) in file.actions.iter().enumerate() {
         let earlier = inputs + position;
         check_input(action.input, earlier, true)?;
+        check_output(action.output)?;
         let what = action.action.as_ref().ok_or(LoadProblem::ActionKind { action: position })?;
         let owner = match what {
             pb::file_action::Action::Copy(copy) => {
@@ -217,6 +200,14 @@ fn check_input(index: i64, inputs: usize, or_scratch: bool) -> Result<(), LoadPr
         return Ok(());
     }
     Err(LoadProblem::Input { index, inputs })
+}
+
+/// One more than any output is a number too: how many there are.
+fn check_output(output: i64) -> Result<(), LoadProblem> {
+    match output.checked_add(1).map(u32::try_from) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(LoadProblem::Output { output }),
+    }
 }
 
 #[cfg(test)]
@@ -264,6 +255,7 @@ mod tests {
         };
         let passthrough =
             |id: &str, outputs| Op::Passthrough(pb::PassthroughOp { id: id.to_owned(), outputs });
+        let output = pb::FileAction { input: -1, output: -2, ..pb::FileAction::default() };
         let merge = pb::MergeOp { inputs: vec![pb::MergeInput { input: 0 }] };
         for (error, expected) in [
             (refused(1, source("local://x")), "is a source, which has no inputs, and has 1"),
@@ -289,6 +281,18 @@ mod tests {
                 "uses input 1, and has 1",
             ),
             (refused(1, file(0, pb::file_action::Action::Mkdir(mkdir))), "uses input 4, and has 2"),
+            (
+                refused(1, exec(|exec| exec.mounts[0].output = i64::MAX)),
+                "gives output 9223372036854775807: outputs are numbered from 0, and -1 is for none",
+            ),
+            (
+                refused(1, exec(|exec| exec.mounts[0].output = i64::from(u32::MAX))),
+                "gives output 4294967295: outputs are numbered from 0, and -1 is for none",
+            ),
+            (
+                refused(0, Op::File(pb::FileOp { actions: vec![output] })),
+                "gives output -2: outputs are numbered from 0, and -1 is for none",
+            ),
             (refused(2, Op::Merge(merge)), "lists 1 inputs, and has 2"),
             (refused(0, Op::Diff(pb::DiffOp::default())), "is a diff without lower side"),
             (refused(2, Op::Diff(diff(0))), "lists 1 inputs, and has 2"),

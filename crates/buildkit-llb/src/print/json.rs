@@ -61,7 +61,7 @@ fn push_op(json: &mut String, definition: &Definition, reader: &Reader, position
     object.text("kind", kind(&message));
     let metadata = definition.metadata.get(&op.digest);
     let custom = metadata.and_then(|metadata| metadata.custom_name()).map(str::to_owned);
-    object.text("name", &custom.unwrap_or_else(|| name(&message)));
+    object.text("name", &custom.unwrap_or_else(|| name(message.op.as_ref())));
     object.raw("inputs", &array(message.inputs.iter().map(|input| input_json(input, &reader.positions))));
     let text = titled(&message, &reader.inputs(&message));
     if let Some(platform) = message.platform {

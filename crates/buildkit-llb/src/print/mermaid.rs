@@ -25,7 +25,7 @@ impl Definition {
                 chart.push_str("  result([\"result\"])\n");
             } else {
                 let custom = self.metadata.get(&op.digest).and_then(|metadata| metadata.custom_name());
-                let title = custom.map_or_else(|| name(&message), str::to_owned);
+                let title = custom.map_or_else(|| name(message.op.as_ref()), str::to_owned);
                 let (open, close) = match kind(&message) {
                     "source" => ("[(", ")]"),
                     "merge" | "diff" | "passthrough" => ("{{", "}}"),

@@ -8,14 +8,16 @@ mod exec;
 mod file;
 mod json;
 mod mermaid;
+mod name;
 
 use std::fmt;
 
 use buildkit_proto::{Message as _, pb};
 
+pub(crate) use self::name::name;
 use crate::definition::Positions;
 use crate::source_map::{Range, SourceMap};
-use crate::{Definition, Digest, Metadata, Platform, loadable};
+use crate::{Definition, Digest, Metadata, Platform};
 
 impl fmt::Display for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,11 +75,6 @@ fn kind(message: &pb::Op) -> &'static str {
         Some(pb::op::Op::Passthrough(_)) => "passthrough",
         None => "nothing",
     }
-}
-
-/// What people call an op that has no name of its own.
-fn name(message: &pb::Op) -> String {
-    message.op.as_ref().map_or_else(|| "nothing".to_owned(), loadable::name)
 }
 
 /// An op without what is said about it.
