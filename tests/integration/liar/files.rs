@@ -132,7 +132,8 @@ async fn a_file_without_end_waits_for_its_reader() {
     let open = Arc::new(AtomicBool::new(false));
     let _opens = Opens(Arc::clone(&open));
     let liar = Liar::start(Lies::default());
-    let target = ExportTarget::Writer(Box::new(Slow { open: Arc::clone(&open) }));
+    let target =
+        ExportTarget::Writer { name: "slow".to_owned(), writer: Box::new(Slow { open: Arc::clone(&open) }) };
     let exports = Exports::prepare([(0, target)]).unwrap();
     let (_client, session, caller) = liar.session(SessionOptions::new().file_send(exports.service())).await;
     let taken = Arc::new(AtomicU64::new(0));

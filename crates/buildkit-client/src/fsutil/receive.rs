@@ -25,10 +25,13 @@ pub struct ReceiveOptions {
     pub xattrs: bool,
 }
 
-/// Bytes of names, link targets and attributes in one transfer. What is announced is remembered to its end.
-const MAX_ANNOUNCED: usize = 512 << 20;
-/// What an entry counts beside its own bytes.
-const ENTRY: usize = 64;
+/// Entries in one transfer, several times those of a large root file system. Each is remembered to the end, which
+/// takes some 600 bytes beside its names, here and in its [`Staging`](super::disk::Staging).
+const MAX_ENTRIES: u32 = 4_000_000;
+/// Bytes of names, link targets and attributes in one transfer.
+const MAX_ANNOUNCED: usize = 1 << 30;
+/// How often a path is kept while its file is awaited: by the validator, by the receiver, and by the staging.
+const PATHS: usize = 3;
 
 /// A transfer that failed at the receiving end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +65,12 @@ pub enum ReceiveError {
     /// Announcements without an end.
     #[error("the sender announced more than {} MiB of names, at {path}", MAX_ANNOUNCED >> 20)]
     TooMuch {
+        /// The entry at which it was too much, in quotes.
+        path: String,
+    },
+    /// More entries than can be remembered.
+    #[error("the sender announced more than {MAX_ENTRIES} entries, at {path}")]
+    TooMany {
         /// The entry at which it was too much, in quotes.
         path: String,
     },
@@ -172,12 +181,15 @@ impl Receiver {
             stat.xattrs.retain(|key, _| key.starts_with("user."));
         }
         let attributes: usize = stat.xattrs.iter().map(|(key, value)| key.len() + value.len()).sum();
-        self.announced += ENTRY + stat.path.len() + stat.link.len() + attributes;
+        self.announced += PATHS * stat.path.len() + stat.link.len() + attributes;
         if self.announced > MAX_ANNOUNCED {
             return Err(ReceiveError::TooMuch { path: path::quoted(&stat.path) });
         }
         let id = self.next_id;
-        self.next_id = id.checked_add(1).ok_or(ReceiveError::Unexpected)?;
+        if id == MAX_ENTRIES {
+            return Err(ReceiveError::TooMany { path: path::quoted(&stat.path) });
+        }
+        self.next_id = id + 1;
         if stat.has_content() {
             let announced = stat.size.unsigned_abs();
             self.open.insert(id, Incoming { path: stat.path.clone(), announced, got: 0 });
@@ -334,7 +346,15 @@ mod tests {
             receiver.handle(Packet::Stat(Box::new(stat))).err()
         });
         let text = error.unwrap().to_string();
-        assert_eq!(text, "the sender announced more than 512 MiB of names, at \"0127\"");
+        assert_eq!(text, "the sender announced more than 1024 MiB of names, at \"0255\"");
+    }
+
+    #[test]
+    fn entries_have_an_end() {
+        let mut receiver = Receiver { next_id: MAX_ENTRIES - 1, ..Receiver::default() };
+        receiver.handle(stat("a", Mode::DIRECTORY, 0)).unwrap();
+        let text = receiver.handle(stat("b", Mode::DIRECTORY, 0)).unwrap_err().to_string();
+        assert_eq!(text, "the sender announced more than 4000000 entries, at \"b\"");
     }
 
     #[test]

@@ -154,7 +154,8 @@ impl Failure {
     /// Whether the reader of the standard output wanted no more of it.
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
-        let Self::Export(ExportError::Write { source, .. }) = self else { return false };
+        // No other writer is given to the session; a pipe with a name is a file that somebody asked for.
+        let Self::Export(ExportError::Write { path: None, source, .. }) = self else { return false };
         source.kind() == std::io::ErrorKind::BrokenPipe
     }
 

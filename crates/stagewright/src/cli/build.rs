@@ -273,11 +273,13 @@ mod tests {
         check(vec![done(), done()], Some(130), 0);
         check(vec![done(), failed()], Some(130), 1);
         check(vec![failed(), cancelled()], Some(143), 143);
-        let closed = || {
+        let closed = |target: &str, path: Option<&str>| {
             let source = io::Error::from(io::ErrorKind::BrokenPipe);
-            Err(Failure::from(ExportError::Write { target: "standard output".to_owned(), source }))
+            let (target, path) = (target.to_owned(), path.map(Into::into));
+            Err(Failure::from(ExportError::Write { target, path, source }))
         };
-        check(vec![done(), closed()], None, 141);
-        check(vec![failed(), closed()], None, 1);
+        check(vec![done(), closed("standard output", None)], None, 141);
+        check(vec![failed(), closed("standard output", None)], None, 1);
+        check(vec![done(), closed("/run/pipe", Some("/run/pipe"))], None, 1);
     }
 }

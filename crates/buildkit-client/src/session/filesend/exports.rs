@@ -1,137 +1,27 @@
-//! Targets of exporters: checked before the build, filled during it, put into place after it.
+//! The targets of a solve: checked before it, filled during it, put into place after it.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::Access;
 use tokio::task::spawn_blocking;
 use tonic::Status;
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
+use super::error::{ExportError, status};
 use super::file::Incoming;
+use super::target::{ExportTarget, check};
 use super::{FileSend, join};
-use crate::fsutil::disk::{DiskError, Placed, Staging, staging_place};
+use crate::fsutil::disk::{DiskError, Placed, Staging};
 use crate::fsutil::partial::Partials;
 use crate::fsutil::place::Others;
-use crate::fsutil::receive::{ReceiveError, ReceiveOptions};
+use crate::fsutil::receive::ReceiveOptions;
 
 /// The header of a tree that holds every platform.
 const ALL_PLATFORMS: &str = "buildkit-exporter-multi-platform";
 /// What the headers with a file's metadata begin with.
 const METADATA: &str = "exporter-md-";
-
-/// Where an exporter's result goes.
-pub enum ExportTarget {
-    /// One file. A device or a pipe is written to as the bytes come.
-    File(PathBuf),
-    /// A directory, which may exist; what it has and the export has not stays.
-    Directory(PathBuf, ReceiveOptions),
-    /// A directory that becomes what the export is: what else it has is removed. For the exporter's `mode=delete`.
-    Mirror(PathBuf, ReceiveOptions),
-    /// Anything else, standard output say. It gets the bytes as they come and cannot take them back.
-    Writer(Box<dyn Write + Send>),
-}
-
-impl fmt::Debug for ExportTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            Self::Directory(path, options) => f.debug_tuple("Directory").field(path).field(options).finish(),
-            Self::Mirror(path, options) => f.debug_tuple("Mirror").field(path).field(options).finish(),
-            Self::Writer(_) => f.write_str("Writer"),
-        }
-    }
-}
-
-/// An export that cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExportError {
-    /// A file was asked for where a directory is.
-    #[error("cannot export to {}: it is a directory, not a file", path.display())]
-    IsDirectory {
-        /// The target.
-        path: PathBuf,
-    },
-    /// A directory was asked for where something else is.
-    #[error("cannot export to {}: it is not a directory", path.display())]
-    NotADirectory {
-        /// The target.
-        path: PathBuf,
-    },
-    /// The target, or the directory for it, cannot be written.
-    #[error("cannot export to {}: {}: {source}", path.display(), place.display())]
-    NotWritable {
-        /// The target.
-        path: PathBuf,
-        /// What would have to be writable.
-        place: PathBuf,
-        /// Why it is not.
-        source: io::Error,
-    },
-    /// Writing failed.
-    #[error("cannot write {target}: {source}")]
-    Write {
-        /// The target.
-        target: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// Writing a tree failed.
-    #[error("cannot export to {}: {source}", path.display())]
-    Disk {
-        /// The target.
-        path: PathBuf,
-        /// Why.
-        source: DiskError,
-    },
-    /// The daemon sent a tree that must not be written, or broke the protocol.
-    #[error("cannot export to {target}: {source}")]
-    Receive {
-        /// The target.
-        target: String,
-        /// What is wrong.
-        source: ReceiveError,
-    },
-    /// The daemon would send a tree for each platform, each of which would remove the others.
-    #[error("cannot make {target} equal to the export: the daemon is too old for mode=delete")]
-    NoMirror {
-        /// The target.
-        target: String,
-    },
-    /// The daemon sent something that is no message.
-    #[error("cannot export to {target}: the daemon sent a message that is not one")]
-    Garbled {
-        /// The target.
-        target: String,
-    },
-    /// The daemon sent a second file for one target.
-    #[error("the daemon sent a second file for {target}")]
-    Twice {
-        /// The target.
-        target: String,
-    },
-    /// The solve succeeded, but something for a target broke off.
-    #[error("what the daemon sent for exporter {id}, {target}, broke off")]
-    BrokeOff {
-        /// Index of the exporter.
-        id: u32,
-        /// The target.
-        target: String,
-    },
-    /// The solve succeeded, but nothing was sent for a target.
-    #[error("the daemon sent nothing for exporter {id}, {target}")]
-    NothingSent {
-        /// Index of the exporter.
-        id: u32,
-        /// The target.
-        target: String,
-    },
-}
 
 /// The targets of one solve, by index of the exporter.
 #[derive(Clone, Debug)]
@@ -215,7 +105,7 @@ impl Exports {
     ///
     /// # Errors
     /// Nothing is in place then, unless the error is of what comes after the moves: times and modes of
-    /// directories, and bringing the moves to the disk.
+    /// directories, and bringing the moves to the disk, which is done as far as it can be.
     pub async fn commit(self) -> Result<Vec<Exported>, ExportError> {
         let slots = std::mem::take(&mut *self.lock());
         join(spawn_blocking(move || slots.commit()).await)
@@ -253,7 +143,7 @@ impl Exports {
             others,
             partials: self.partials.clone(),
         };
-        let sink = match &mut slot.target {
+        let to = match &mut slot.target {
             // One stream for each platform, or one for all: both are one export.
             ExportTarget::Directory(path, options) => return Ok(tree(path, options, Others::Stay)),
             ExportTarget::Mirror(path, options) if !again && headers.get(ALL_PLATFORMS).is_some() => {
@@ -267,11 +157,13 @@ impl Exports {
             }
             _ if again => return Err(status(&ExportError::Twice { target })),
             ExportTarget::Mirror(..) => return Err(status(&ExportError::Twice { target })),
-            ExportTarget::File(path) => Sink::File(path.clone(), self.partials.clone()),
-            ExportTarget::Writer(writer) => Sink::Writer(std::mem::replace(writer, Box::new(io::sink()))),
+            ExportTarget::File(path) => Destination::File(path.clone(), self.partials.clone()),
+            ExportTarget::Writer { writer, .. } => {
+                Destination::Writer(std::mem::replace(writer, Box::new(io::sink())))
+            }
         };
         slot.metadata = metadata(headers);
-        Ok(Job::Bytes { target, sink })
+        Ok(Job::Bytes { target, to })
     }
 
     /// Keeps what a stream brought, or why it failed.
@@ -315,7 +207,9 @@ impl Slots {
             }
             return Err(error);
         }
-        self.by_id.into_iter().map(|(id, slot)| slot.finish(id)).collect()
+        // What is in place gets its modes and times, and comes to the disk, whatever becomes of the others.
+        let finished: Vec<_> = self.by_id.into_iter().map(|(id, slot)| slot.finish(id)).collect();
+        finished.into_iter().collect()
     }
 
     fn place(&mut self) -> Result<(), ExportError> {
@@ -331,32 +225,33 @@ impl Slots {
 
 impl Slot {
     fn finish(mut self, id: u32) -> Result<Exported, ExportError> {
-        let path = match &self.target {
-            ExportTarget::File(path) | ExportTarget::Directory(path, _) | ExportTarget::Mirror(path, _) => {
-                Some(path.clone())
-            }
-            ExportTarget::Writer(_) => None,
-        };
+        let path = self.target.path().map(Path::to_owned);
         let metadata = std::mem::take(&mut self.metadata);
         let mut exported = Exported { id, path, bytes: 0, entries: 0, metadata };
+        let mut done = Ok(());
         for arrived in std::mem::take(&mut self.arrived) {
-            let placed = self.told(arrived.finish())?;
-            exported.bytes += placed.bytes;
-            exported.entries += placed.entries;
+            let finished = self.told(arrived.finish()).map(|placed| {
+                exported.bytes += placed.bytes;
+                exported.entries += placed.entries;
+            });
+            done = done.and(finished);
         }
-        Ok(exported)
+        done.map(|()| exported)
     }
 
     /// An error with the target that it is about.
     fn told<T>(&self, done: Result<T, Stuck>) -> Result<T, ExportError> {
+        let write = |source| ExportError::Write {
+            target: self.shown.clone(),
+            path: self.target.path().map(Path::to_owned),
+            source,
+        };
         done.map_err(|stuck| match (stuck, &self.target) {
             (Stuck::Tree(source), ExportTarget::Directory(path, _) | ExportTarget::Mirror(path, _)) => {
                 ExportError::Disk { path: path.clone(), source }
             }
-            (Stuck::Tree(source), _) => {
-                ExportError::Write { target: self.shown.clone(), source: io::Error::other(source) }
-            }
-            (Stuck::File(source), _) => ExportError::Write { target: self.shown.clone(), source },
+            (Stuck::Tree(source), _) => write(io::Error::other(source)),
+            (Stuck::File(source), _) => write(source),
         })
     }
 }
@@ -400,66 +295,6 @@ impl Arrived {
     }
 }
 
-/// Checks one target, follows a link to a file, and says how it is called.
-fn check(target: ExportTarget) -> Result<(ExportTarget, String), ExportError> {
-    match target {
-        ExportTarget::Writer(writer) => Ok((ExportTarget::Writer(writer), "standard output".to_owned())),
-        ExportTarget::Directory(path, options) => {
-            let shown = check_directory(&path)?;
-            Ok((ExportTarget::Directory(path, options), shown))
-        }
-        ExportTarget::Mirror(path, options) => {
-            let shown = check_directory(&path)?;
-            Ok((ExportTarget::Mirror(path, options), shown))
-        }
-        ExportTarget::File(path) => {
-            if path.is_dir() {
-                return Err(ExportError::IsDirectory { path });
-            }
-            let shown = path.display().to_string();
-            let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-            if is_special(&real) {
-                check_access(&path, &real, Access::WRITE_OK)?;
-            } else {
-                let place = directory_of(&real);
-                if place.exists() && !place.is_dir() {
-                    return Err(ExportError::NotADirectory { path: place.to_owned() });
-                }
-                check_access(&path, place, Access::WRITE_OK | Access::EXEC_OK)?;
-            }
-            Ok((ExportTarget::File(real), shown))
-        }
-    }
-}
-
-fn check_directory(path: &Path) -> Result<String, ExportError> {
-    let place = staging_place(path);
-    // A link to nothing is there, and is no directory.
-    let dangling = place != path && fs::symlink_metadata(path).is_ok();
-    if dangling || !place.is_dir() {
-        return Err(ExportError::NotADirectory { path: if dangling { path.to_owned() } else { place } });
-    }
-    check_access(path, &place, Access::WRITE_OK | Access::EXEC_OK)?;
-    Ok(path.display().to_string())
-}
-
-fn check_access(path: &Path, place: &Path, access: Access) -> Result<(), ExportError> {
-    rustix::fs::access(place, access).map_err(|e| ExportError::NotWritable {
-        path: path.to_owned(),
-        place: place.to_owned(),
-        source: e.into(),
-    })
-}
-
-/// Whether something that is neither file nor directory is there: a device, a pipe.
-pub(super) fn is_special(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
-}
-
-pub(super) fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// What the daemon tells of a file in headers.
 fn metadata(headers: &MetadataMap) -> BTreeMap<String, String> {
     let mut metadata: BTreeMap<String, String> = BTreeMap::new();
@@ -478,27 +313,22 @@ fn metadata(headers: &MetadataMap) -> BTreeMap<String, String> {
 
 /// What a stream is to do.
 pub(super) enum Job {
-    Bytes { target: String, sink: Sink },
+    Bytes { target: String, to: Destination },
     Tree { path: PathBuf, options: ReceiveOptions, others: Others, partials: Partials },
 }
 
-pub(super) enum Sink {
+/// Where bytes go as they come.
+pub(super) enum Destination {
     File(PathBuf, Partials),
     Writer(Box<dyn Write + Send>),
 }
 
-/// The error as the daemon is told: a full disk is a full disk, not a broken stream.
-pub(super) fn status(error: &ExportError) -> Status {
-    let cause = match error {
-        ExportError::Write { source, .. }
-        | ExportError::Disk { source: DiskError::Io { source, .. }, .. } => Some(source.kind()),
-        _ => None,
-    };
-    match cause {
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            Status::resource_exhausted(error.to_string())
+impl Destination {
+    /// Its path, unless it is a writer.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path, _) => Some(path),
+            Self::Writer(_) => None,
         }
-        Some(io::ErrorKind::BrokenPipe) => Status::cancelled(error.to_string()),
-        _ => Status::failed_precondition(error.to_string()),
     }
 }

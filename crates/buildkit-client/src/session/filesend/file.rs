@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
-use super::exports::{Arrived, Sink, directory_of, is_special};
+use super::exports::{Arrived, Destination};
+use super::target::{directory_of, is_special};
 use crate::fsutil::partial::Registered;
 use crate::fsutil::place::exchange;
 
@@ -100,7 +101,7 @@ impl Incoming {
 }
 
 /// Writes what comes to where it goes, until there is no more.
-pub(super) fn write_chunks(sink: Sink, mut queue: mpsc::Receiver<Bytes>) -> io::Result<Arrived> {
+pub(super) fn write_chunks(to: Destination, mut queue: mpsc::Receiver<Bytes>) -> io::Result<Arrived> {
     let mut copy = |out: &mut dyn Write| -> io::Result<u64> {
         let mut bytes = 0;
         while let Some(chunk) = queue.blocking_recv() {
@@ -110,13 +111,13 @@ pub(super) fn write_chunks(sink: Sink, mut queue: mpsc::Receiver<Bytes>) -> io::
         out.flush()?;
         Ok(bytes)
     };
-    match sink {
-        Sink::Writer(mut writer) => Ok(Arrived::Written { bytes: copy(&mut writer)? }),
-        Sink::File(path, _) if is_special(&path) => {
+    match to {
+        Destination::Writer(mut writer) => Ok(Arrived::Written { bytes: copy(&mut writer)? }),
+        Destination::File(path, _) if is_special(&path) => {
             let mut file = OpenOptions::new().write(true).open(path)?;
             Ok(Arrived::Written { bytes: copy(&mut file)? })
         }
-        Sink::File(path, partials) => {
+        Destination::File(path, partials) => {
             let (mut temporary, registered) = partials.file(directory_of(&path))?;
             let bytes = copy(temporary.as_file_mut())?;
             partials.check()?;

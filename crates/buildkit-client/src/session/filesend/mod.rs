@@ -9,13 +9,16 @@
 //! solve has succeeded, puts all of it into place. Without commit nothing is left; who ends the process while
 //! something still comes calls [`Exports::give_up`] first.
 
+mod error;
 mod exports;
 mod file;
 mod raw;
+mod target;
 #[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,7 +28,7 @@ use buildkit_proto::filesync::BytesMessage;
 use buildkit_proto::fsutil as pb;
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
@@ -41,11 +44,14 @@ use crate::fsutil::packet::Packet;
 use crate::fsutil::partial::Partials;
 use crate::fsutil::place::Others;
 use crate::fsutil::receive::{Action, ReceiveOptions, Receiver};
-use exports::{Arrived, Job, Sink, status};
+use error::status;
+use exports::{Arrived, Destination, Job};
 use file::write_chunks;
 use raw::Raw;
 
-pub use exports::{ExportError, ExportTarget, Exported, Exports};
+pub use error::ExportError;
+pub use exports::{Exported, Exports};
+pub use target::ExportTarget;
 
 /// The methods that a session announces for this service.
 pub(super) const METHODS: &[&str] = &["/moby.filesync.v1.FileSend/DiffCopy"];
@@ -117,7 +123,7 @@ impl StreamingService<Bytes> for DiffCopy {
                 let mut input = request.into_inner();
                 let is_tree = matches!(job, Job::Tree { .. });
                 let result = match job {
-                    Job::Bytes { target, sink } => receive_bytes(&mut input, target, sink).await,
+                    Job::Bytes { target, to } => receive_bytes(&mut input, target, to).await,
                     Job::Tree { path, options, others, partials } => {
                         let staged = path.clone();
                         let disk = move |queue| stage(&staged, others, &partials, queue);
@@ -167,20 +173,28 @@ impl From<ExportError> for Broken {
 }
 
 /// Takes the bytes of one file until the daemon ends them.
-async fn receive_bytes(input: &mut Streaming<Bytes>, target: String, sink: Sink) -> Result<Arrived, Broken> {
+async fn receive_bytes(
+    input: &mut Streaming<Bytes>,
+    target: String,
+    to: Destination,
+) -> Result<Arrived, Broken> {
+    let path = to.path().map(Path::to_owned);
     let (chunks, queue) = mpsc::channel(PIECES);
-    let disk = spawn_blocking(move || write_chunks(sink, queue));
+    let disk = spawn_blocking(move || write_chunks(to, queue));
     let taken = loop {
-        let message = match input.message().await {
-            Ok(Some(message)) => message,
-            Ok(None) => break Ok(()),
-            Err(status) => break Err(Broken::There(status)),
+        let message = tokio::select! {
+            // Writing failed, and `disk` says why; a daemon that is silent is not waited for.
+            () = chunks.closed() => break Ok(()),
+            message = input.message() => match message {
+                Ok(Some(message)) => message,
+                Ok(None) => break Ok(()),
+                Err(status) => break Err(Broken::There(status)),
+            },
         };
         let Ok(message) = BytesMessage::decode(message) else {
             break Err(ExportError::Garbled { target: target.clone() }.into());
         };
         if chunks.send(message.data).await.is_err() {
-            // Writing failed, and `disk` says why.
             break Ok(());
         }
     };
@@ -188,7 +202,7 @@ async fn receive_bytes(input: &mut Streaming<Bytes>, target: String, sink: Sink)
     let written = join(disk.await);
     // What is incomplete is dropped here, and with it its file.
     taken?;
-    Ok(written.map_err(|source| ExportError::Write { target, source })?)
+    Ok(written.map_err(|source| ExportError::Write { target, path, source })?)
 }
 
 /// Takes a tree: a [`Receiver`] with a socket and a disk thread around it.
@@ -200,7 +214,7 @@ async fn receive_tree(
     disk: impl FnOnce(mpsc::Receiver<Action>) -> Result<Staging, DiskError> + Send + 'static,
 ) -> Result<Arrived, Broken> {
     let (actions, queue) = mpsc::channel(QUEUE);
-    let mut disk = Some((actions, spawn_blocking(move || disk(queue))));
+    let mut disk: Option<Disk> = Some((actions, spawn_blocking(move || disk(queue))));
     let mut receiver = Receiver::new(options);
     let mut staging = None;
     let result = loop {
@@ -231,6 +245,8 @@ async fn receive_tree(
                 Ok(None) => break Err(Broken::There(Status::cancelled("the daemon hung up"))),
                 Err(status) => break Err(Broken::There(status)),
             },
+            // Also when the daemon is silent.
+            () = ended(&disk) => break Err(why_ended(disk.take(), &path).await),
         };
         let target = || path.display().to_string();
         let Some(packet) = packet else { break Err(ExportError::Garbled { target: target() }.into()) };
@@ -243,15 +259,7 @@ async fn receive_tree(
             && let Some((actions, _)) = &disk
             && actions.send(action).await.is_err()
         {
-            let thread = disk.take().map(|(_, thread)| thread);
-            let failed = match thread {
-                Some(thread) => join(thread.await).err(),
-                None => None,
-            };
-            break match failed {
-                Some(source) => Err(ExportError::Disk { path: path.clone(), source }.into()),
-                None => Err(Broken::There(Status::cancelled("the export was given up"))),
-            };
+            break Err(why_ended(disk.take(), &path).await);
         }
     };
     if let Some((actions, thread)) = disk.take() {
@@ -262,6 +270,29 @@ async fn receive_tree(
         let _ = spawn_blocking(move || drop(staging)).await;
     }
     result
+}
+
+/// A thread that stages a tree, and the way to it.
+type Disk = (mpsc::Sender<Action>, JoinHandle<Result<Staging, DiskError>>);
+
+/// Waits until the thread has ended although it may expect more: it failed. One that was left to end never has.
+async fn ended(disk: &Option<Disk>) {
+    match disk {
+        Some((actions, _)) => actions.closed().await,
+        None => pending().await,
+    }
+}
+
+/// Why the thread has ended although it could expect more.
+async fn why_ended(disk: Option<Disk>, path: &Path) -> Broken {
+    let failed = match disk {
+        Some((_, thread)) => join(thread.await).err(),
+        None => None,
+    };
+    match failed {
+        Some(source) => ExportError::Disk { path: path.to_owned(), source }.into(),
+        None => Broken::There(Status::cancelled("the export was given up")),
+    }
 }
 
 /// Tells the sender of a tree why it failed, and lets it stop: else it only sees that its stream is gone.

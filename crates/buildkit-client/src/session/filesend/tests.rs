@@ -334,6 +334,43 @@ async fn an_output_that_cannot_be_placed_takes_the_others_back() {
 }
 
 #[tokio::test]
+async fn what_is_in_place_is_finished_when_another_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = |name: &str| dir.path().join(name);
+    let options = ReceiveOptions { xattrs: true, ..ReceiveOptions::default() };
+    let directory = |name| ExportTarget::Directory(out(name), options);
+    let exports = Exports::prepare([(0, directory("a")), (1, directory("b"))]).unwrap();
+    // No file system has this attribute, and directories get theirs last.
+    for (id, xattr) in [("0", Some("system.nothing")), ("1", None)] {
+        let (say, mut heard) = call(&exports, id).await.unwrap();
+        let xattrs = xattr.map(|key| (key.to_owned(), vec![1])).into_iter().collect();
+        let stat =
+            Stat { path: b"d".to_vec(), mode: Mode(Mode::DIRECTORY | 0o755), xattrs, ..Stat::default() };
+        for packet in [Packet::Stat(Box::new(stat)), Packet::EndOfStats] {
+            say.send(message(packet)).await.unwrap();
+        }
+        heard.message().await.unwrap().unwrap();
+        say.send(message(Packet::Finish)).await.unwrap();
+        assert!(heard.message().await.unwrap().is_none());
+    }
+    let error = exports.commit().await.unwrap_err();
+    assert!(matches!(&error, ExportError::Disk { path, .. } if *path == out("a")), "{error}");
+    assert_eq!(fs::metadata(out("b/d")).unwrap().permissions().mode() & 0o7777, 0o755);
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_is_told_to_a_daemon_that_is_silent() {
+    let dir = tempfile::tempdir().unwrap();
+    let exports = one(ExportTarget::Directory(dir.path().join("out"), ReceiveOptions::default()));
+    let (say, mut heard) = call(&exports, "0").await.unwrap();
+    let stat = Stat { path: vec![b'n'; 300], mode: Mode(Mode::DIRECTORY | 0o755), ..Stat::default() };
+    say.send(message(Packet::Stat(Box::new(stat)))).await.unwrap();
+    let told = pb::Packet::decode(heard.message().await.unwrap().unwrap()).unwrap();
+    let Ok(Packet::Error(text)) = Packet::try_from(told) else { panic!("no error is told") };
+    assert!(text.contains("File name too long"), "{text}");
+}
+
+#[tokio::test]
 async fn what_is_given_up_while_it_comes_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let tree = ExportTarget::Directory(dir.path().join("tree"), ReceiveOptions::default());
@@ -377,7 +414,7 @@ impl io::Write for Slow {
 #[tokio::test]
 async fn little_waits_for_a_slow_disk() {
     let (release, held) = std::sync::mpsc::channel();
-    let exports = one(ExportTarget::Writer(Box::new(Slow(held))));
+    let exports = one(ExportTarget::Writer { name: "slow".to_owned(), writer: Box::new(Slow(held)) });
     let (say, mut heard) = call(&exports, "0").await.unwrap();
     let piece = Bytes::from(BytesMessage { data: vec![0; 1 << 20].into() }.encode_to_vec());
     for _ in 0..100 {

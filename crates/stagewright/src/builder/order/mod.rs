@@ -305,7 +305,9 @@ impl Sent {
             Self::File(path) => ExportTarget::File(path),
             Self::Directory { path, mirror: false, options } => ExportTarget::Directory(path, options),
             Self::Directory { path, mirror: true, options } => ExportTarget::Mirror(path, options),
-            Self::Stdout => ExportTarget::Writer(Box::new(io::stdout())),
+            Self::Stdout => {
+                ExportTarget::Writer { name: "standard output".to_owned(), writer: Box::new(io::stdout()) }
+            }
         }
     }
 }
