@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stagewright_tests::BUILDKIT_HOST;
+use stagewright_tests::{BUILDKIT_HOST, Environment, signal};
+use tokio::net::{TcpListener, UnixStream};
 
 use crate::step::runs;
 use crate::support::{eventually, example, program, run, stdout, unique, write};
@@ -134,7 +135,7 @@ async fn an_interrupt_stops_the_step_and_exits_with_130() {
         .spawn()
         .unwrap();
     eventually("the step runs", Duration::from_secs(120), || runs(&id)).await;
-    interrupt(child.id());
+    signal(child.id(), "-INT");
     let start = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
@@ -142,7 +143,41 @@ async fn an_interrupt_stops_the_step_and_exits_with_130() {
     eventually("the step is gone", Duration::from_secs(3), || !runs(&id)).await;
 }
 
-fn interrupt(pid: u32) {
-    let status = Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap();
-    assert!(status.success());
+/// A proxy that is asked for nothing: it takes connections, and never answers.
+#[tokio::test]
+async fn the_daemon_is_never_reached_through_a_proxy() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let proxied = format!("http://{}", proxy.local_addr().unwrap());
+    let host = Environment::get().buildkit_host;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let tcp = format!("tcp://{}", listener.local_addr().unwrap());
+    let forwarding = tokio::spawn(forward(listener, host.strip_prefix("unix://").unwrap().to_owned()));
+    for address in [host, tcp] {
+        let out = tempfile::tempdir().unwrap();
+        let mut build = program("result");
+        build.args(["build", "--progress", "plain", "--build-arg", "script=true", "-o"]);
+        build
+            .arg(format!("type=oci,dest={}", out.path().join("app.oci").display()))
+            .env(BUILDKIT_HOST, &address);
+        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            build.env(variable, &proxied).env(variable.to_lowercase(), &proxied);
+        }
+        build.env_remove("NO_PROXY").env_remove("no_proxy");
+        let output = tokio::task::spawn_blocking(move || run(&mut build)).await.unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{address}: {told}");
+        let asked = proxy.accept().map_err(|error| error.kind());
+        assert!(matches!(asked, Err(io::ErrorKind::WouldBlock)), "{address}: {asked:?}");
+    }
+    forwarding.abort();
+}
+
+/// The daemon's socket behind an address of TCP.
+async fn forward(listener: TcpListener, socket: String) {
+    loop {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = UnixStream::connect(&socket).await.unwrap();
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+    }
 }

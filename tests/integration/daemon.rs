@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use buildkit_client::daemon::{Daemon, DaemonError, DaemonOptions};
 use buildkit_client::{BuildGateway, BuildRequest, Client, SessionOptions};
 use buildkit_gateway::{GatewayError, GatewayResult, SolveOptions};
+use stagewright_tests::signal;
 
 use crate::step::{runs, sleeping_step};
 use crate::support::eventually;
@@ -86,11 +86,6 @@ async fn a_frozen_daemon_is_an_error() {
     assert!(text.contains("the connection to the daemon"), "{text}");
     tokio::task::spawn_blocking(|| daemon.stop()).await.unwrap().unwrap();
     assert!(!runs(&id));
-}
-
-fn signal(pid: i32, signal: &str) {
-    let status = Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
-    assert!(status.success());
 }
 
 #[tokio::test]

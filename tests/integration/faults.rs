@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use buildkit_client::{BuildRequest, Client, Exporter, SessionOptions};
 use buildkit_llb::{
     CopyAction, Definition, FileInput, FileOp, Graph, LocalIdentity, LocalSource, Metadata, MkfileAction,
 };
+use stagewright_tests::{names, signal};
 
 use crate::step::{runs, sleeping_step};
 use crate::support::eventually;
@@ -24,7 +24,7 @@ const FROZEN_LIMIT: Duration = Duration::from_secs(45);
 const STARTED_LIMIT: Duration = Duration::from_secs(60);
 
 /// A daemon, and three builds of it that are under way: each ends with its error.
-async fn interrupted(signal: &str, limit: Duration) {
+async fn interrupted(name: &str, limit: Duration) {
     let folder = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(DaemonOptions::new("buildkitd", folder.path())).await.unwrap();
     let idle = connect(&daemon).await;
@@ -39,7 +39,7 @@ async fn interrupted(signal: &str, limit: Duration) {
     let fault = async {
         let all = || uploading.load(Ordering::Relaxed) && runs(&id) && partial(out.path());
         eventually("the builds are under way", STARTED_LIMIT, all).await;
-        send(daemon.pid(), signal);
+        signal(daemon.pid(), name);
         let start = Instant::now();
         // Without a build it is no different, and nobody connects any more.
         idle.info().await.unwrap_err();
@@ -59,13 +59,12 @@ async fn interrupted(signal: &str, limit: Duration) {
         assert!(text.contains("the connection to the daemon"), "{what}: {text}");
     }
     let untouched = || {
-        let names = names(out.path());
-        names == ["app.tar", "tree"] && fs::read(out.path().join("app.tar")).unwrap() == b"old"
+        names(out.path()) == ["app.tar", "tree"] && fs::read(out.path().join("app.tar")).unwrap() == b"old"
     };
     eventually("nothing half-written is left", Duration::from_secs(5), untouched).await;
     assert!(names(&out.path().join("tree")).is_empty());
-    if signal == "-STOP" {
-        send(daemon.pid(), "-CONT");
+    if name == "-STOP" {
+        signal(daemon.pid(), "-CONT");
     }
     let _ = tokio::task::spawn_blocking(|| daemon.stop()).await.unwrap();
     eventually("the step is gone", Duration::from_secs(10), || !runs(&id)).await;
@@ -158,16 +157,4 @@ async fn export(daemon: &Daemon, out: &Path) -> String {
 
 fn partial(out: &Path) -> bool {
     names(out).len() > 2 && !names(&out.join("tree")).is_empty()
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-fn send(pid: i32, signal: &str) {
-    let status = Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
-    assert!(status.success());
 }

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -161,14 +162,19 @@ func targets(root string, follow []string) []string {
 	return patterns
 }
 
-// apart resolves each followed path as if it were the only one.
+// apart resolves each followed path as if it were the only one. One with wildcards is several: itself, and every path
+// that it can stand for.
 func apart(root string, include, exclude, follow []string) ([]raw, error) {
 	tree, err := fsutil.NewFS(root)
 	if err != nil {
 		return nil, err
 	}
+	names, err := namesIn(root)
+	if err != nil {
+		return nil, err
+	}
 	wanted := slices.Clone(include)
-	for _, path := range follow {
+	for _, path := range expand(follow, names) {
 		targets, err := fsutil.FollowLinks(tree, []string{path})
 		if err != nil {
 			return nil, err
@@ -180,6 +186,48 @@ func apart(root string, include, exclude, follow []string) ([]raw, error) {
 		wanted = append(wanted, targets...)
 	}
 	return walk(root, wanted, exclude, nil)
+}
+
+// expand adds, to each path, those in which names stand for components with wildcards. Not all of them exist.
+func expand(follow, names []string) []string {
+	var all []string
+	for _, path := range follow {
+		paths := []string{""}
+		for _, part := range strings.Split(filepath.Clean(path), "/") {
+			choices := []string{part}
+			if strings.ContainsAny(part, "*?[") {
+				for _, name := range names {
+					// A malformed pattern is reported elsewhere.
+					if hit, err := filepath.Match(part, name); err == nil && hit {
+						choices = append(choices, name)
+					}
+				}
+			}
+			var longer []string
+			for _, before := range paths {
+				for _, choice := range choices {
+					longer = append(longer, filepath.Join(before, choice))
+				}
+			}
+			paths = longer
+		}
+		all = append(all, paths...)
+	}
+	return all
+}
+
+// namesIn gives all names in a tree, each once.
+func namesIn(root string) ([]string, error) {
+	names := []string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		names = append(names, entry.Name())
+		return nil
+	})
+	slices.Sort(names)
+	return slices.Compact(names), err
 }
 
 // anyBad holds each pattern alone against a path, where a list would hold only those that can matter.

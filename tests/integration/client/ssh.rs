@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use buildkit_client::session::ssh::{DEFAULT_ID, SshAgent, SshAgents};
 use buildkit_client::{BuildRequest, Client, SessionOptions, new_id};
 use buildkit_llb::{Definition, ExecOp, Graph, SshMount};
+use stagewright_tests::hex;
 use tempfile::TempDir;
 
 use super::{Shown, build, connect};
@@ -75,10 +76,6 @@ impl Drop for Agent {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text with its length before it, in hexadecimal digits.

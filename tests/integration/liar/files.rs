@@ -2,23 +2,24 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use buildkit_client::SessionOptions;
-use buildkit_client::session::filesend::{ExportTarget, Exports};
+use buildkit_client::session::filesend::{ExportError, ExportTarget, Exports};
+use buildkit_client::{BuildRequest, SessionOptions};
 use buildkit_proto::filesync::BytesMessage;
 use buildkit_proto::filesync::file_send_client::FileSendClient;
 use bytes::Bytes;
+use stagewright_tests::names;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
+use super::control::definition;
 use super::daemon::{Liar, Lies, MAX_MESSAGE};
-use super::within;
+use super::{LIMIT, within};
 use crate::support::eventually;
 
 /// Sends pieces to an exporter until it hangs up or they end; gives what the call ended with.
@@ -35,6 +36,11 @@ async fn send(
             }
         }
     });
+    call(channel, id, said).await
+}
+
+/// Says all of this to an exporter; what is over the limit of this end resets the stream.
+async fn call(channel: &Channel, id: &str, said: mpsc::Receiver<BytesMessage>) -> Result<(), Status> {
     let mut request = Request::new(ReceiverStream::new(said));
     request
         .metadata_mut()
@@ -42,11 +48,6 @@ async fn send(
     let mut client = FileSendClient::new(channel.clone()).max_encoding_message_size(2 * MAX_MESSAGE);
     let ended = async { client.diff_copy(request).await?.into_inner().message().await };
     within("the export ends", ended).await.map(|_| ())
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 fn pieces(sizes: &[usize]) -> Vec<Bytes> {
@@ -98,6 +99,43 @@ async fn a_message_over_the_limit_ends_the_export_and_leaves_nothing() {
     drop(exports);
     let empty = || names(folder.path()).is_empty();
     eventually("nothing is left", Duration::from_secs(5), empty).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_before_a_solve_that_succeeds_is_an_error_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, broken] = ["whole.tar", "broken.tar"].map(|name| folder.path().join(name));
+    fs::write(&whole, "old").unwrap();
+    fs::write(&broken, "old").unwrap();
+    let liar = Liar::start(Lies::default());
+    let targets = [(0, ExportTarget::File(whole.clone())), (1, ExportTarget::File(broken.clone()))];
+    let exports = Exports::prepare(targets).unwrap();
+    let (client, session, caller) = liar.session(SessionOptions::new().file_send(exports.service())).await;
+    send(&caller.channel, "0", pieces(&[10])).await.unwrap();
+    let (say, said) = mpsc::channel(1);
+    let channel = caller.channel.clone();
+    let calling = tokio::spawn(async move { call(&channel, "1", said).await });
+    let piece = |size: usize| BytesMessage { data: vec![b'x'; size].into() };
+    say.send(piece(10)).await.unwrap();
+    // Each arrives beside its target.
+    let both = || names(folder.path()).len() == 4;
+    eventually("the second file arrives", LIMIT, both).await;
+    say.send(piece(3 * MAX_MESSAGE)).await.unwrap();
+    within("the call ends", calling).await.unwrap().unwrap_err();
+    eventually("the second file is gone", LIMIT, || !both()).await;
+
+    let solved = client
+        .solve(&definition(b"a".to_vec()), BuildRequest::new(&session), drop)
+        .await;
+    solved.unwrap();
+    let error = exports.commit().await.unwrap_err();
+    assert!(matches!(error, ExportError::BrokeOff { id: 1, .. }), "{error}");
+    assert!(error.to_string().contains("broken.tar"), "{error}");
+    session.close().await;
+    assert_eq!(names(folder.path()), ["broken.tar", "whole.tar"]);
+    for path in [whole, broken] {
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old", "{}", path.display());
+    }
 }
 
 /// Takes nothing until it may.

@@ -6,6 +6,7 @@
 mod control;
 mod daemon;
 mod files;
+mod memory;
 mod packets;
 mod session;
 mod trees;
@@ -51,23 +52,4 @@ fn snapshot(directory: &Path) -> BTreeMap<Vec<u8>, String> {
         all.insert(path.as_os_str().as_bytes().to_owned(), told);
     }
     all
-}
-
-/// The largest resident set of this process that was seen while something ran, less that before it, in bytes.
-async fn growth<T>(work: impl Future<Output = T>) -> (T, usize) {
-    let before = resident();
-    let mut most = before;
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return (done, most.max(resident()).saturating_sub(before)),
-            () = tokio::time::sleep(Duration::from_millis(5)) => most = most.max(resident()),
-        }
-    }
-}
-
-fn resident() -> usize {
-    let text = fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
 }
