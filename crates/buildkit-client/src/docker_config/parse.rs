@@ -30,7 +30,6 @@ pub struct DockerConfig {
 
 /// What a configuration knows of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Found {
     /// Nothing.
     Nothing,
