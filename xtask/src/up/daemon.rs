@@ -43,10 +43,14 @@ pub(super) fn running(state: &Path) -> Option<String> {
     Some(daemon.endpoint().to_string())
 }
 
-/// buildkitd's configuration (BuildKit v0.33 `cmd/buildkitd/config`).
+/// buildkitd's configuration (BuildKit v0.33 `cmd/buildkitd/config`). Nothing is collected as garbage: what large uploads
+/// of one test would push out, another counts on. `down --purge` removes it.
 fn configuration(registry: &str) -> String {
     format!(
-        "[registry.\"docker.io\"]\n\
+        "[worker.oci]\n\
+         gc = false\n\
+         \n\
+         [registry.\"docker.io\"]\n\
          mirrors = [\"{registry}\"]\n\
          \n\
          [registry.\"{registry}\"]\n\

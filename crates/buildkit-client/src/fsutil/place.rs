@@ -1,6 +1,6 @@
 //! Moves into place that can be taken back.
 //!
-//! [`Moves`] moves entries of a private tree to a destination on the same file system. What they replace goes
+//! `Moves` moves entries of a private tree to a destination on the same file system. What they replace goes
 //! the other way, into the private tree, so that every move can be undone by one like it. Nothing is copied,
 //! nothing removed, no link followed. Somebody is asked before each move whether to go on.
 
