@@ -1,7 +1,7 @@
 //! `.dockerignore` files and what their patterns match.
 
-use buildkit_client::fsutil::ignore;
-use buildkit_client::fsutil::pattern::{Matched, Matcher};
+use buildkit_patterns::ignore;
+use buildkit_patterns::pattern::{Matched, Matcher};
 
 /// So much of an input is looked at: a large pattern takes its time, and says nothing new.
 const MOST: usize = 4096;

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use buildkit_client::fsutil::ignore;
-use buildkit_client::fsutil::pattern::Matcher;
 use buildkit_client::fsutil::root::Root;
 use buildkit_client::fsutil::walk::{Filter, Selection, Step, Walk};
+use buildkit_patterns::ignore;
+use buildkit_patterns::pattern::Matcher;
 use expect_test::expect;
 use serde::{Deserialize, Serialize};
 use stagewright_tests::{hex, unhex};

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use buildkit_client::fsutil::ignore::{self, IgnoreError};
-use buildkit_client::fsutil::pattern::{Matcher, PatternError};
 use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult, Ref, SolveOptions, metadata};
 use buildkit_llb::{
     Graph, ImageRef, ImageRefError, LocalIdentity, LocalSource, Metadata, OpError, Output, Platform, caps,
 };
+use buildkit_patterns::ignore::{self, IgnoreError};
+use buildkit_patterns::pattern::{self, PatternError};
 use futures_util::future::{try_join, try_join_all, try_join3};
 use stagewright_plan::check::Checked;
 use stagewright_plan::config::ImageConfig;
@@ -267,7 +267,7 @@ async fn context<C: Channel>(
     let exclude = ignore::parse(&text.unwrap_or_default())
         .map_err(|source| DriveError::IgnoreText { context: name.to_owned(), source })?;
     // Said here, where it is known what the patterns are of.
-    Matcher::new(&exclude)
+    pattern::check(&exclude)
         .map_err(|source| DriveError::IgnorePattern { context: name.to_owned(), source })?;
     Ok((name.to_owned(), Context { identity: invocation.identity.clone(), exclude }))
 }

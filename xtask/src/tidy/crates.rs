@@ -9,22 +9,30 @@ use super::tree::{Package, Tree};
 use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("buildkit-proto", &[]),
     ("buildkit-llb", &["buildkit-proto"]),
     ("buildkit-gateway", &["buildkit-llb", "buildkit-proto"]),
-    ("buildkit-client", &["buildkit-gateway", "buildkit-llb", "buildkit-proto"]),
+    ("buildkit-patterns", &[]),
+    ("buildkit-client", &["buildkit-gateway", "buildkit-llb", "buildkit-patterns", "buildkit-proto"]),
     ("stagewright-plan", &["buildkit-llb"]),
-    ("stagewright", &["buildkit-client", "buildkit-gateway", "buildkit-llb", "stagewright-plan"]),
+    (
+        "stagewright",
+        &["buildkit-client", "buildkit-gateway", "buildkit-llb", "buildkit-patterns", "stagewright-plan"],
+    ),
     ("stagewright-bench", &["buildkit-client", "buildkit-gateway", "buildkit-llb"]),
     ("stagewright-examples", &["stagewright"]),
-    ("stagewright-fuzz", &["buildkit-client", "buildkit-llb", "buildkit-proto", "stagewright"]),
+    (
+        "stagewright-fuzz",
+        &["buildkit-client", "buildkit-llb", "buildkit-patterns", "buildkit-proto", "stagewright"],
+    ),
     (
         "stagewright-tests",
         &[
             "buildkit-client",
             "buildkit-gateway",
             "buildkit-llb",
+            "buildkit-patterns",
             "buildkit-proto",
             "stagewright",
             "stagewright-plan",
@@ -35,8 +43,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
 
 /// Packages, with the features left on, that must not reach the world: neither themselves nor through
 /// what they use.
-const PURE: [(&str, &[&str]); 3] =
-    [("buildkit-llb", &[]), ("stagewright-plan", &[]), ("stagewright", &["--no-default-features"])];
+const PURE: [(&str, &[&str]); 4] = [
+    ("buildkit-llb", &[]),
+    ("buildkit-patterns", &[]),
+    ("stagewright-plan", &[]),
+    ("stagewright", &["--no-default-features"]),
+];
 
 /// What reaches the world.
 const WORLD: [&str; 5] = ["hyper", "mio", "socket2", "tokio", "tonic"];

@@ -25,11 +25,11 @@ use rustix::fs::{AtFlags, Dev, FileType, Mode as Permissions, OFlags, Timespec, 
 use tempfile::TempDir;
 
 use super::partial::{Partials, Registered};
-use super::path;
 use super::place::{Moves, Others};
 use super::receive::Action;
 use super::root::{Root, checked};
 use super::stat::{Kind, Stat};
+use buildkit_patterns::path;
 
 #[cfg(test)]
 mod tests;

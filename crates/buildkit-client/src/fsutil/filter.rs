@@ -6,8 +6,8 @@
 use std::io;
 
 use super::follow::follow;
-use super::pattern::{Matched, Matcher, PatternError};
 use super::root::Root;
+use buildkit_patterns::pattern::{Matched, Matcher, PatternError};
 
 /// What a receiver asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::gomatch;
-use super::path;
 use super::root::Root;
+use buildkit_patterns::gomatch;
+use buildkit_patterns::path;
 
 /// Links that one path may lead through, as the kernel counts.
 const MAX_LINKS: usize = 40;

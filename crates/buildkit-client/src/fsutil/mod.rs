@@ -4,8 +4,8 @@
 //! their bytes; both say when they are done. BuildKit fetches build contexts this way (we send) and
 //! exports directories (we receive).
 //!
-//! Read in this order: [`pattern`] and [`ignore`] say which paths are meant; [`stat`] and [`packet`] are
-//! what is said; [`root`] is how files are reached without leaving a directory; [`walk`] turns a
+//! Read in this order: [`stat`] and [`packet`] are what is said, of the paths that
+//! [`buildkit_patterns`] says are meant; [`root`] is how files are reached without leaving a directory; [`walk`] turns a
 //! directory into entries; [`send`] and [`receive`] are the two ends as machines that own no socket, task
 //! or clock; [`validate`] is the receiver's distrust; [`disk`] writes what was received,
 //! [`place`] moves it to where it belongs, and [`partial`] knows what is under way.
@@ -15,13 +15,8 @@
 pub mod disk;
 mod filter;
 mod follow;
-mod glob;
-mod gomatch;
-pub mod ignore;
 pub mod packet;
 pub mod partial;
-mod path;
-pub mod pattern;
 pub mod place;
 pub mod receive;
 pub mod root;
@@ -32,4 +27,4 @@ pub mod stat;
 pub mod validate;
 pub mod walk;
 
-pub(crate) use path::quoted;
+pub(crate) use buildkit_patterns::path::quoted;

@@ -14,9 +14,9 @@ use rustix::fs::Mode as Permissions;
 use rustix::io::Errno;
 
 use super::disk::{DiskError, io_error};
-use super::path;
 use super::root::{self, Root, checked};
 use super::stat::Kind;
+use buildkit_patterns::path;
 
 /// What becomes of entries of the destination that the tree does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 
 use super::packet::Packet;
-use super::path;
 use super::stat::{Kind, Stat};
 use super::validate::{InvalidEntry, Validator};
+use buildkit_patterns::path;
 
 /// What is taken from a sender beyond files, directories and links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

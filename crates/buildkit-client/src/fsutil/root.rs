@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode as Permissions, OFlags};
 use rustix::io::Errno;
 
-use super::path;
 use super::stat::{Kind, Mode, Stat};
+use buildkit_patterns::path;
 
 /// An open directory.
 #[derive(Debug)]

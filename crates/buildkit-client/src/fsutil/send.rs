@@ -14,10 +14,10 @@ use std::os::unix::fs::MetadataExt;
 use bytes::Bytes;
 
 use super::packet::{MAX_DATA, Packet};
-use super::path;
 use super::root::{self, Root, nanoseconds};
 use super::stat::{Mode, Stat};
 use super::walk::{FilterError, WalkError};
+use buildkit_patterns::path;
 
 /// Files that are given out for reading at once.
 pub const MAX_READS: usize = 64;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::path;
 use super::stat::{Kind, Stat};
+use buildkit_patterns::path;
 
 /// Largest name and value of an extended attribute, in bytes (Linux `limits.h`).
 const MAX_XATTR_NAME: usize = 255;

@@ -13,9 +13,9 @@ use std::vec;
 
 pub use super::filter::{Filter, FilterError, Selection};
 use super::filter::{Known, Verdict};
-use super::path;
 use super::root::{self, Found, Root};
 use super::stat::{Kind, Stat};
+use buildkit_patterns::path;
 
 /// The name that a receiver of metadata alone keeps for itself, at the root (fsutil `receive.go`).
 ///

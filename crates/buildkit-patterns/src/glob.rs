@@ -9,7 +9,7 @@ use std::str::Chars;
 
 /// How a pattern is matched.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// The path is the pattern.
     Exact,
     /// The path begins with the pattern, less its trailing `**`.
@@ -21,7 +21,7 @@ pub(super) enum Rule {
 }
 
 /// The rule for a pattern.
-pub(super) fn translate(pattern: &str) -> Result<Rule, &'static str> {
+pub(crate) fn translate(pattern: &str) -> Result<Rule, &'static str> {
     match moby(pattern) {
         Rule::Regex(expression) => rewrite(&expression).map(Rule::Regex),
         rule => Ok(rule),

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 ///
 /// Doubled slashes, `.` and inner `..` go; a leading `..` stays where there is nothing to take away;
 /// nothing at all becomes `.`.
-pub(crate) fn clean(path: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn clean(path: &[u8]) -> Vec<u8> {
     let rooted = path.first() == Some(&b'/');
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|b| *b == b'/') {
@@ -36,12 +37,14 @@ pub(crate) fn clean(path: &[u8]) -> Vec<u8> {
 }
 
 /// `dir/name`, or `name` at the root.
-pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     if dir.is_empty() || dir == b"." { name.to_vec() } else { [dir, b"/", name].concat() }
 }
 
 /// Directory (empty at the root) and last component of a clean path.
-pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+#[must_use]
+pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|b| *b == b'/') {
         Some(at) => (&path[..at], &path[at + 1..]),
         None => (b"", path),
@@ -49,7 +52,8 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Whether `path` is `dir` or lies below it. Everything lies below the root.
-pub(crate) fn is_below(path: &[u8], dir: &[u8]) -> bool {
+#[must_use]
+pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
     match path.strip_prefix(dir) {
         Some(rest) => dir.is_empty() || rest.is_empty() || rest[0] == b'/',
         None => false,
@@ -58,14 +62,15 @@ pub(crate) fn is_below(path: &[u8], dir: &[u8]) -> bool {
 
 /// The protocol's order: bytewise with `/` below every other byte, so that a directory comes directly
 /// before its children (fsutil `validator.go`).
-#[cfg(test)]
-pub(crate) fn compare(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+#[must_use]
+pub fn compare(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     let rank = |byte: &u8| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 };
     a.iter().map(rank).cmp(b.iter().map(rank))
 }
 
 /// The path without Unicode's white space around it, as Go's `strings.TrimSpace` leaves it.
-pub(crate) fn trim(path: &[u8]) -> &[u8] {
+#[must_use]
+pub fn trim(path: &[u8]) -> &[u8] {
     let mut chunks = path.utf8_chunks();
     let before = chunks.next().map_or(0, |chunk| match chunk.valid().trim_start() {
         "" if chunk.invalid().is_empty() => path.len(),
@@ -79,10 +84,11 @@ pub(crate) fn trim(path: &[u8]) -> &[u8] {
 }
 
 /// Bytes of a path that a message shows; honest paths may have 12 kB.
-pub(crate) const MAX_SHOWN: usize = 16 << 10;
+pub const MAX_SHOWN: usize = 16 << 10;
 
 /// The path for a message: in quotes, control characters and foreign bytes made visible.
-pub(crate) fn quoted(path: &[u8]) -> String {
+#[must_use]
+pub fn quoted(path: &[u8]) -> String {
     // Messages travel as headers, and a peer that lies may send a path of megabytes.
     let shown = &path[..path.len().min(MAX_SHOWN)];
     let more = if shown.len() < path.len() { "…" } else { "" };
@@ -90,7 +96,8 @@ pub(crate) fn quoted(path: &[u8]) -> String {
 }
 
 /// The text that Go sees in these bytes: each byte that is not UTF-8 is one U+FFFD.
-pub(crate) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
+#[must_use]
+pub fn go_text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }

@@ -11,9 +11,9 @@
 
 use regex::Regex;
 
-use super::glob;
-use super::gomatch;
-use super::path;
+use crate::glob;
+use crate::gomatch;
+use crate::path;
 
 /// A pattern that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,17 @@ pub enum PatternError {
         /// The pattern, in quotes.
         pattern: String,
     },
+}
+
+/// Whether these patterns can be used, without making them ready for use.
+///
+/// # Errors
+///
+/// The first that is not well formed. [`Matcher::new`] finds nothing more, but for a pattern that is too large.
+pub fn check<P: AsRef<[u8]>>(patterns: impl IntoIterator<Item = P>) -> Result<(), PatternError> {
+    patterns
+        .into_iter()
+        .try_for_each(|pattern| Translated::of(pattern.as_ref()).map(drop))
 }
 
 /// An ordered list of patterns.
@@ -138,9 +149,16 @@ enum Rule {
     Regex(Regex),
 }
 
-impl Pattern {
+/// A pattern that is read, before its expression is compiled.
+struct Translated {
+    text: Vec<u8>,
+    exception: bool,
+    rule: glob::Rule,
+}
+
+impl Translated {
     /// `None` for a pattern without content.
-    fn parse(pattern: &[u8]) -> Result<Option<Self>, PatternError> {
+    fn of(pattern: &[u8]) -> Result<Option<Self>, PatternError> {
         let trimmed = path::trim(pattern);
         if trimmed.is_empty() {
             return Ok(None);
@@ -156,7 +174,16 @@ impl Pattern {
         let malformed = |reason| PatternError::Malformed { pattern: path::quoted(pattern), reason };
         // moby asks no more of a pattern than this, and leaves the rest to the expression.
         gomatch::matches(&text, b".").map_err(malformed)?;
-        let rule = match glob::translate(&path::go_text(&text)).map_err(malformed)? {
+        let rule = glob::translate(&path::go_text(&text)).map_err(malformed)?;
+        Ok(Some(Self { text, exception, rule }))
+    }
+}
+
+impl Pattern {
+    /// `None` for a pattern without content.
+    fn parse(pattern: &[u8]) -> Result<Option<Self>, PatternError> {
+        let Some(Translated { text, exception, rule }) = Translated::of(pattern)? else { return Ok(None) };
+        let rule = match rule {
             glob::Rule::Exact => Rule::Exact,
             glob::Rule::Prefix => Rule::Prefix,
             glob::Rule::Suffix => Rule::Suffix,

@@ -2,9 +2,9 @@
 //!
 //! The rules are those of moby's `ignorefile`: a byte order mark is dropped, a line that *starts* with
 //! `#` is a comment, surrounding space is cut, paths are cleaned, and a leading `/` is dropped, also
-//! behind a `!`. What the patterns mean is [`Matcher`](super::pattern::Matcher)'s matter.
+//! behind a `!`. What the patterns mean is [`Matcher`](crate::pattern::Matcher)'s matter.
 
-use super::path;
+use crate::path;
 
 /// A `.dockerignore` that cannot be taken at its word.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,8 +56,8 @@ fn relative(pattern: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pattern::Matcher;
     use super::*;
+    use crate::pattern::Matcher;
 
     fn check(text: &str, expected: &[&str]) {
         assert_eq!(parse(text.as_bytes()).unwrap(), expected, "{text:?}");

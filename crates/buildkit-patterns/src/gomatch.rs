@@ -5,7 +5,7 @@
 //! not checked.
 
 /// Whether the pattern matches the whole name, or why it is malformed.
-pub(super) fn matches(pattern: &[u8], name: &[u8]) -> Result<bool, &'static str> {
+pub fn matches(pattern: &[u8], name: &[u8]) -> Result<bool, &'static str> {
     let (mut pattern, mut name) = (pattern, name);
     'chunks: while !pattern.is_empty() {
         let (star, chunk, rest) = split_chunk(pattern);
