@@ -45,6 +45,10 @@ pub enum Detail {
     Vertex(String),
     /// The exit code of the failing process.
     Exit(u32),
+    /// A capability that the frontend does not have.
+    FrontendCap(String),
+    /// A request that the frontend does not answer.
+    Subrequest(String),
     /// A stack trace of the daemon, as it came.
     Stack(Bytes),
     /// A detail that is not known here, or one that did not read.
@@ -148,14 +152,24 @@ impl GatewayError {
         Self { code, message: message.into(), details: Vec::new() }
     }
 
+    /// The error of a frontend that lacks a capability which the client requires.
+    #[must_use]
+    pub fn unsupported_frontend_cap(name: &str) -> Self {
+        Self::with_code(Code::Unimplemented, format!("unsupported frontend capability {name}"))
+            .with_detail("errdefs.FrontendCap+json", &Named { name: name.to_owned() })
+    }
+
+    /// The error of a frontend that does not answer a request.
+    #[must_use]
+    pub fn unsupported_subrequest(name: &str) -> Self {
+        Self::with_code(Code::Unimplemented, format!("unsupported request {name}"))
+            .with_detail("errdefs.Subrequest+json", &Named { name: name.to_owned() })
+    }
+
     /// Adds where the fault lies; clients print an excerpt of it.
     #[must_use]
-    pub fn with_source(mut self, source: &Source) -> Self {
-        if let Ok(value) = serde_json::to_vec(source) {
-            let type_url = format!("{URL_PREFIX}errdefs.Source+json");
-            self.details.push(Any { type_url, value });
-        }
-        self
+    pub fn with_source(self, source: &Source) -> Self {
+        self.with_detail("errdefs.Source+json", source)
     }
 
     /// The gRPC code.
@@ -217,6 +231,13 @@ impl GatewayError {
             Detail::Solve(solve) => Some(solve),
             _ => None,
         })
+    }
+
+    fn with_detail(mut self, name: &str, detail: &impl Serialize) -> Self {
+        if let Ok(value) = serde_json::to_vec(detail) {
+            self.details.push(Any { type_url: format!("{URL_PREFIX}{name}"), value });
+        }
+        self
     }
 
     /// The same as a message of the wire.
@@ -284,6 +305,8 @@ impl Detail {
             "errdefs.Source+json" => from_json(any).map(Self::Source),
             "errdefs.Vertex+json" => from_json(any).map(|vertex: Vertex| Self::Vertex(vertex.digest)),
             "gatewayapi.ExitMessage+json" => from_json(any).map(|exit: Exit| Self::Exit(exit.code)),
+            "errdefs.FrontendCap+json" => from_json(any).map(|cap: Named| Self::FrontendCap(cap.name)),
+            "errdefs.Subrequest+json" => from_json(any).map(|request: Named| Self::Subrequest(request.name)),
             "stack.Stack+json" => Some(Self::Stack(Bytes::copy_from_slice(&any.value))),
             _ => None,
         };
@@ -310,6 +333,12 @@ fn lost_connection(message: &str, source: &(dyn Error + 'static)) -> String {
 #[serde(default)]
 struct Vertex {
     digest: String,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Named {
+    name: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -416,6 +445,15 @@ mod tests {
         let cause = std::io::Error::other("keep-alive timed out");
         let error = GatewayError::from(Status::from_error(Box::new(cause)));
         assert_eq!(error.message(), "the connection to the daemon failed: keep-alive timed out");
+    }
+
+    #[test]
+    fn what_a_frontend_lacks_is_a_detail() {
+        let cap = GatewayError::unsupported_frontend_cap("later");
+        assert_eq!(cap.details().collect::<Vec<_>>(), [Detail::FrontendCap("later".into())]);
+        let request = GatewayError::unsupported_subrequest("frontend.later");
+        assert_eq!(request.details().collect::<Vec<_>>(), [Detail::Subrequest("frontend.later".into())]);
+        assert_eq!(request.code(), Code::Unimplemented);
     }
 
     #[test]

@@ -9,16 +9,24 @@ use super::tree::{Package, Tree};
 use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("buildkit-proto", &[]),
     ("buildkit-llb", &["buildkit-proto"]),
     ("buildkit-gateway", &["buildkit-llb", "buildkit-proto"]),
     ("buildkit-patterns", &[]),
     ("buildkit-client", &["buildkit-gateway", "buildkit-llb", "buildkit-patterns", "buildkit-proto"]),
+    ("buildkit-frontend", &["buildkit-gateway", "buildkit-llb"]),
     ("stagewright-plan", &["buildkit-llb"]),
     (
         "stagewright",
-        &["buildkit-client", "buildkit-gateway", "buildkit-llb", "buildkit-patterns", "stagewright-plan"],
+        &[
+            "buildkit-client",
+            "buildkit-frontend",
+            "buildkit-gateway",
+            "buildkit-llb",
+            "buildkit-patterns",
+            "stagewright-plan",
+        ],
     ),
     ("stagewright-bench", &["buildkit-client", "buildkit-gateway", "buildkit-llb"]),
     ("stagewright-examples", &["stagewright"]),
