@@ -6,8 +6,8 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::problem::{Problem, Problems, nearest};
@@ -21,7 +21,9 @@ pub struct Parameters {
 }
 
 /// One parameter.
-#[derive(Clone, Debug, Serialize)]
+///
+/// Read back from JSON it tells people what there is, and no longer turns texts into values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -32,7 +34,7 @@ pub struct Parameter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
     /// The values that it may have, if they can be listed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
     /// Whether it must be given.
     pub required: bool,
@@ -251,8 +253,6 @@ pub fn is_predefined(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, PartialEq, Deserialize, Serialize, JsonSchema)]

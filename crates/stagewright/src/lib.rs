@@ -74,6 +74,8 @@ mod progress;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(any(not(feature = "cli"), feature = "rust"))]
+mod description;
 #[cfg(not(feature = "cli"))]
 mod plain;
 
