@@ -1,4 +1,4 @@
-//! The first root filesystem: Debian by mmdebstrap, as an OCI archive of one layer.
+//! Root filesystems from nothing: Debian by mmdebstrap, as an OCI archive of one layer.
 //!
 //! Times are those of the month's first second, at most, and nothing of the host is in it but its
 //! certificates: the same packages give the same bytes.
@@ -39,11 +39,26 @@ const DPKG: [&str; 9] = [
     "path-exclude=/usr/share/man/*",
 ];
 
+/// Parts of gcc and rustc that nobody needs to build a program: optimizing at link time and sanitizers in C,
+/// documentation in Rust.
+const TOOLCHAIN_DPKG: [&str; 6] = [
+    "path-exclude=/usr/bin/*-lto-dump-*",
+    "path-exclude=/usr/bin/rustdoc",
+    "path-exclude=/usr/lib/*/lib*san.*",
+    "path-exclude=/usr/lib/gcc/*/*/lib*san.a",
+    "path-exclude=/usr/libexec/gcc/*/*/lto1",
+    "path-exclude=/usr/libexec/rust-analyzer-proc-macro-srv",
+];
+
 /// What mmdebstrap is asked for.
 #[derive(Serialize)]
 pub(super) struct Bootstrap {
     suite: &'static str,
-    dpkg: [&'static str; 9],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    packages: &'static [&'static str],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    apt: &'static [&'static str],
+    dpkg: Vec<&'static str>,
     hooks: Vec<String>,
     path: &'static str,
     command: &'static str,
@@ -52,6 +67,20 @@ pub(super) struct Bootstrap {
 impl Bootstrap {
     /// Debian 12 without documentation, with the host's certificates.
     pub(super) fn bookworm(certificates: &Path) -> Result<Self> {
+        Self::new("bookworm", certificates)
+    }
+
+    /// Debian's next release with what builds Rust programs, and links them statically.
+    pub(super) fn rust(certificates: &Path) -> Result<Self> {
+        let mut image = Self::new("forky", certificates)?;
+        image.packages = &["rustc", "cargo", "gcc", "libc6-dev"];
+        // Mirrors that keep a snapshot serve an index that is past its time.
+        image.apt = &[r#"Acquire::Check-Valid-Until "false""#];
+        image.dpkg.extend(TOOLCHAIN_DPKG);
+        Ok(image)
+    }
+
+    fn new(suite: &'static str, certificates: &Path) -> Result<Self> {
         let mut hooks = vec![
             // These are the host's; whoever runs a container brings its own.
             r#"rm -f "$1/etc/resolv.conf" "$1/etc/hostname""#.to_owned(),
@@ -64,8 +93,10 @@ impl Bootstrap {
             hooks.push(format!("upload {file} {file}"));
         }
         Ok(Self {
-            suite: "bookworm",
-            dpkg: DPKG,
+            suite,
+            packages: &[],
+            apt: &[],
+            dpkg: DPKG.to_vec(),
             hooks,
             path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             command: "bash",
@@ -131,7 +162,13 @@ impl Bootstrap {
             // Device nodes are the runtime's to make.
             .arg("--skip=output/dev")
             .arg(r#"--aptopt=Acquire::Languages "none""#);
-        for line in self.dpkg {
+        for line in self.apt {
+            command.arg(format!("--aptopt={line}"));
+        }
+        for package in self.packages {
+            command.arg(format!("--include={package}"));
+        }
+        for line in &self.dpkg {
             command.arg(format!("--dpkgopt={line}"));
         }
         for hook in &self.hooks {

@@ -47,13 +47,20 @@ pub(super) fn all() -> Result<Vec<Recipe>> {
         source: Source::Bootstrap(debian),
     }];
     // What is made of an image has its ingredients, too.
-    let ingredients = format!("{}{INGREDIENTS}", recipes[0].ingredients);
+    let on_debian = format!("{}{INGREDIENTS}", recipes[0].ingredients);
     recipes.extend(PROGRAMS.map(|program| Recipe {
         repository: program.repository,
         tags: program.tags,
         source: Source::Program(program),
-        ingredients: ingredients.clone(),
+        ingredients: on_debian.clone(),
     }));
+    let rust = Bootstrap::rust(Path::new(CERTIFICATES))?;
+    recipes.push(Recipe {
+        repository: "library/rust",
+        tags: &["1-slim"],
+        ingredients: ingredients(&rust, &certificates)?,
+        source: Source::Bootstrap(rust),
+    });
     Ok(recipes)
 }
 
