@@ -26,10 +26,15 @@
 
 pub mod caps;
 mod environment;
+mod options;
 mod panics;
 mod serve;
 mod stdio;
 
 pub use environment::{Environment, EnvironmentError, is_inside};
+pub use options::{
+    CheckOptions, ContextOptions, EntryOptions, Epoch, NamedContext, NoCache, OptionProblem, Options,
+    OptionsError,
+};
 pub use serve::{Frontend, serve};
 pub use stdio::{Stdio, StdioError};

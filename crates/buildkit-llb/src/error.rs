@@ -229,7 +229,7 @@ pub enum OpError {
     /// A resource limit that no kernel knows.
     #[error(
         "the exec of {program:?} has the ulimit {name:?}, which does not exist: there are {}",
-        crate::exec::ULIMITS.join(", ")
+        crate::Ulimit::NAMES.join(", ")
     )]
     UnknownUlimit {
         /// What would run.

@@ -9,25 +9,6 @@ use buildkit_proto::pb;
 use crate::op::{Body, Inputs};
 use crate::{Mount, OpError, Output, Platform, SecretEnv, SecretMount, SshMount, caps};
 
-/// The resource limits that Linux knows.
-pub(crate) const ULIMITS: [&str; 15] = [
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
-];
-
 /// Runs a process to its end. Each writable mount becomes an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecOp {
@@ -135,6 +116,27 @@ pub struct Device {
     pub optional: bool,
 }
 
+impl Ulimit {
+    /// The names of the resource limits that Linux knows.
+    pub const NAMES: [&'static str; 15] = [
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
+    ];
+}
+
 impl ExecOp {
     /// This program on this root filesystem (`None` for an empty one), in `/`, as root, with nothing else.
     #[must_use]
@@ -238,7 +240,11 @@ impl ExecOp {
             return Err(OpError::ExecWithoutRoot { program: program.clone() });
         }
         let own = || program.clone();
-        if let Some(ulimit) = self.ulimits.iter().find(|ulimit| !ULIMITS.contains(&ulimit.name.as_str())) {
+        if let Some(ulimit) = self
+            .ulimits
+            .iter()
+            .find(|ulimit| !Ulimit::NAMES.contains(&ulimit.name.as_str()))
+        {
             return Err(OpError::UnknownUlimit { program: own(), name: ulimit.name.clone() });
         }
         if let Some(device) = self.devices.iter().find(|device| !is_device(&device.name)) {
