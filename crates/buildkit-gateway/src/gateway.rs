@@ -305,6 +305,13 @@ impl<C: Channel> Gateway<C> {
 }
 
 impl FileStat {
+    /// Whether it is a directory.
+    #[must_use]
+    pub fn is_dir(&self) -> bool {
+        // The bit of Go's `os.ModeDir`.
+        self.mode & (1 << 31) != 0
+    }
+
     fn from_pb(stat: buildkit_proto::fsutil::Stat) -> Self {
         Self {
             path: stat.path,
