@@ -34,6 +34,7 @@ pub mod plan;
 pub mod problem;
 pub mod site;
 
+pub use buildkit_llb::Platform;
 pub use dsl::{
     Argv, Artifact, Build, Cache, Contents, CopyInto, FileSet, Gates, Healthcheck, Image, IntoPorts,
     IntoProduct, IntoTarget, Port, Run, Scratch, Secret, Source, Stage, StartsFrom, Targets, Text, Value,

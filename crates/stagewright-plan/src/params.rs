@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::problem::{Problem, Problems, nearest};
+use crate::site::Site;
 
 /// The parameters of a build function.
 #[derive(Clone, Debug)]
@@ -38,6 +39,9 @@ pub struct Parameter {
     pub values: Vec<String>,
     /// Whether it must be given.
     pub required: bool,
+    /// Where it is declared, if that is a text that people see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Site>,
     #[serde(skip)]
     schema: Value,
 }
@@ -51,16 +55,35 @@ impl Parameters {
     pub fn of<P: JsonSchema>() -> Result<Self, Problems> {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
         let schema = settings.into_generator().into_root_schema_for::<P>().to_value();
-        let (list, none) = match schema["type"].as_str() {
-            Some("null") => (Vec::new(), true),
-            Some("object") => (parameters(&schema), false),
+        Self::of_schema(&schema).map_err(|_| {
+            let problem = Problem::new(format!("`{}` cannot be the parameters of a build", P::schema_name()));
+            problem.help("take a struct with named fields, or `_: ()` for none").into()
+        })
+    }
+
+    /// The parameters that a JSON schema describes: the properties of an object, without `$ref`.
+    ///
+    /// # Errors
+    ///
+    /// A schema of anything but an object with properties or `null`, which has none.
+    pub fn of_schema(schema: &Value) -> Result<Self, Problems> {
+        match schema["type"].as_str() {
+            Some("null") => Ok(Self { list: Vec::new(), none: true }),
+            Some("object") => Ok(Self { list: parameters(schema), none: false }),
             _ => {
-                let problem =
-                    Problem::new(format!("`{}` cannot be the parameters of a build", P::schema_name()));
-                return Err(problem.help("take a struct with named fields, or `_: ()` for none").into());
+                let problem = Problem::new("the parameters of a build are the properties of an object");
+                Err(problem.help("a schema with `\"type\": \"object\"`").into())
             }
-        };
-        Ok(Self { list, none })
+        }
+    }
+
+    /// The same with the place where a parameter is declared; one that is not there is passed over.
+    #[must_use]
+    pub fn declared_at(mut self, name: &str, at: &Site) -> Self {
+        for parameter in self.list.iter_mut().filter(|parameter| parameter.name == name) {
+            parameter.at = Some(at.clone());
+        }
+        self
     }
 
     /// The parameters in the order of their names.
@@ -80,6 +103,22 @@ impl Parameters {
         &self,
         given: &[(impl AsRef<str>, impl AsRef<str>)],
     ) -> Result<P, Problems> {
+        let values = self.values(given)?;
+        // `()` is written as null, a struct, fields or not, as an object.
+        let values = if self.none { Value::Null } else { Value::Object(values) };
+        serde_json::from_value(values)
+            .map_err(|e| Problem::new(format!("the parameters do not fit: {e}")).into())
+    }
+
+    /// The values that were given as text, by the names of the parameters, coerced; without those that were not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parameters::parse`].
+    pub fn values(
+        &self,
+        given: &[(impl AsRef<str>, impl AsRef<str>)],
+    ) -> Result<Map<String, Value>, Problems> {
         let mut problems = Vec::new();
         let mut values = Map::new();
         for (name, text) in given {
@@ -89,7 +128,9 @@ impl Parameters {
                     Ok(value) => {
                         values.insert(parameter.name.clone(), value);
                     }
-                    Err(why) => problems.push(Problem::new(format!("parameter `{}`: {why}", parameter.name))),
+                    Err(why) => {
+                        problems.push(parameter.problem(format!("parameter `{}`: {why}", parameter.name)));
+                    }
                 },
                 None if is_predefined(name) => {}
                 None => problems.push(self.unknown(name)),
@@ -100,16 +141,14 @@ impl Parameters {
                 && !given.iter().any(|(name, _)| same_name(&parameter.name, name.as_ref()))
             {
                 problems.push(
-                    Problem::new(format!("parameter `{}` is not given and has no default", parameter.name))
+                    parameter
+                        .problem(format!("parameter `{}` is not given and has no default", parameter.name))
                         .help(format!("give it: --build-arg {}=…", parameter.name)),
                 );
             }
         }
         Problems::none_of(problems)?;
-        // `()` is written as null, a struct, fields or not, as an object.
-        let values = if self.none { Value::Null } else { Value::Object(values) };
-        serde_json::from_value(values)
-            .map_err(|e| Problem::new(format!("the parameters do not fit: {e}")).into())
+        Ok(values)
     }
 
     fn unknown(&self, name: &str) -> Problem {
@@ -119,6 +158,16 @@ impl Parameters {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None if names.is_empty() => problem.help("this build has no parameters"),
             None => problem.help(format!("the parameters are {}", quoted(&names))),
+        }
+    }
+}
+
+impl Parameter {
+    fn problem(&self, message: String) -> Problem {
+        let problem = Problem::new(message);
+        match &self.at {
+            Some(at) => problem.at(at).label("declared here"),
+            None => problem,
         }
     }
 }
@@ -138,6 +187,7 @@ fn parameters(schema: &Value) -> Vec<Parameter> {
             default: schema.get("default").cloned(),
             values: values(schema),
             required: required.contains(&name.as_str()),
+            at: None,
             schema: schema.clone(),
         })
         .collect()

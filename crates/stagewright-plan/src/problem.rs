@@ -149,7 +149,8 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// The name among `known` that `given` probably meant, by edit distance, case and punctuation aside.
-pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let fold = |s: &str| s.to_lowercase().replace(['-', '.'], "_");
     let given = fold(given);
     known

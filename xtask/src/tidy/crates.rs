@@ -9,7 +9,7 @@ use super::tree::{Package, Tree};
 use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("buildkit-proto", &[]),
     ("buildkit-llb", &["buildkit-proto"]),
     ("buildkit-gateway", &["buildkit-llb", "buildkit-proto"]),
@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("buildkit-client", &["buildkit-gateway", "buildkit-llb", "buildkit-patterns", "buildkit-proto"]),
     ("buildkit-frontend", &["buildkit-gateway", "buildkit-llb"]),
     ("stagewright-plan", &["buildkit-llb"]),
+    ("stagewright-yaml", &["stagewright-plan"]),
     (
         "stagewright",
         &[
@@ -26,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "buildkit-llb",
             "buildkit-patterns",
             "stagewright-plan",
+            "stagewright-yaml",
         ],
     ),
     ("stagewright-bench", &["buildkit-client", "buildkit-gateway", "buildkit-llb"]),
@@ -44,6 +46,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "buildkit-proto",
             "stagewright",
             "stagewright-plan",
+            "stagewright-yaml",
         ],
     ),
     ("xtask", &["buildkit-client", "buildkit-llb", "stagewright", "stagewright-tests"]),
@@ -51,10 +54,11 @@ const ARROWS: [(&str, &[&str]); 13] = [
 
 /// Packages, with the features left on, that must not reach the world: neither themselves nor through
 /// what they use.
-const PURE: [(&str, &[&str]); 4] = [
+const PURE: [(&str, &[&str]); 5] = [
     ("buildkit-llb", &[]),
     ("buildkit-patterns", &[]),
     ("stagewright-plan", &[]),
+    ("stagewright-yaml", &[]),
     ("stagewright", &["--no-default-features"]),
 ];
 

@@ -1,0 +1,118 @@
+//! A stage.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Healthcheck, Port, Step, Text};
+use crate::read::{At, List, Map};
+
+/// A named part of a build: where it starts, and the steps from there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Stage {
+    /// What it is for; decides what may start from it and what it hands on.
+    pub(crate) role: Role,
+    /// Where it starts: another stage by its name, an image (`node:18-slim`), or `scratch`.
+    pub(crate) from: At<Start>,
+    /// What it does, in order.
+    #[serde(default)]
+    pub(crate) steps: List<At<Step>>,
+    /// The testers that must have passed before this image, or this tester, may be built.
+    #[serde(default)]
+    pub(crate) gates: List<At<String>>,
+    /// The program that a container of this image runs, with first arguments.
+    #[serde(default)]
+    pub(crate) entrypoint: Option<Vec<Text>>,
+    /// The arguments of the entrypoint; without one, the program.
+    #[serde(default)]
+    pub(crate) cmd: Option<Vec<Text>>,
+    /// The ports that a container of this image serves: `3000`, `53/udp`.
+    #[serde(default)]
+    pub(crate) expose: List<Port>,
+    /// How it is told whether a container of this image is healthy.
+    #[serde(default)]
+    pub(crate) healthcheck: Option<At<Healthcheck>>,
+    /// Labels of this image.
+    #[serde(default)]
+    pub(crate) labels: Map<Text>,
+    /// Directories of data that outlive a container of this image.
+    #[serde(default)]
+    pub(crate) volumes: List<Text>,
+    /// The signal that stops a container of this image: `SIGINT`.
+    #[serde(default)]
+    pub(crate) stop_signal: Option<Text>,
+}
+
+/// What a stage is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// What other stages have in common.
+    Base,
+    /// Dependencies, installed from their manifests.
+    Deps,
+    /// What makes artifacts.
+    Builder,
+    /// What judges: it succeeds or fails, and hands on nothing but that.
+    Tester,
+    /// An image that ships.
+    Runtime,
+    /// An image for development.
+    Dev,
+}
+
+/// Where a stage starts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$start", rename_all = "kebab-case")]
+#[schemars(rename = "Start", untagged)]
+pub(crate) enum Start {
+    /// A stage by its name, an image by a name with `:`, `/` or `@`, or `scratch`.
+    #[serde(rename = "$text")]
+    Name(String),
+    /// An image, by any name.
+    Image(Image),
+}
+
+/// What files are taken from.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$origin", rename_all = "kebab-case")]
+#[schemars(rename = "Origin", untagged)]
+pub(crate) enum Origin {
+    /// A stage by its name, or an image by a name with `:`, `/` or `@`.
+    #[serde(rename = "$text")]
+    Name(String),
+    /// An image, by any name.
+    Image(Image),
+    /// A named context.
+    Context(Context),
+}
+
+/// An image of a registry.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Image {
+    /// Its name: `debian`, `registry.example.com/team/app:1`.
+    pub(crate) image: String,
+    /// The platform that is taken of it.
+    #[serde(default)]
+    pub(crate) on: OnPlatform,
+}
+
+/// The platform that an image is taken for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnPlatform {
+    /// The platform that is built for.
+    #[default]
+    Target,
+    /// The platform that builds: for tools.
+    Build,
+}
+
+/// Files that the person who builds names, by `--build-context name=…`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Context {
+    /// Its name.
+    pub(crate) context: String,
+}

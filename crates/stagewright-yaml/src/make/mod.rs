@@ -1,0 +1,68 @@
+//! Form to Plan.
+
+mod stage;
+mod step;
+mod target;
+
+use std::collections::BTreeMap;
+
+use stagewright_plan::plan::{Plan, SecretSpec, VERSION};
+use stagewright_plan::{Problem, check};
+
+use crate::args::{Args, Values};
+use crate::findings::Findings;
+use crate::form::File;
+
+/// The Plan of a file; what is wrong with it is noted.
+pub(crate) fn plan(
+    file: &File,
+    args: &Args,
+    values: &Values,
+    platform: Option<String>,
+    findings: &Findings<'_>,
+) -> Plan {
+    let index = file.stages.0.iter().enumerate().map(|(i, (name, _))| (name.value.as_str(), i));
+    let making = Making { file, args, values, findings, index: index.collect() };
+    let stages = file.stages.0.iter().map(|(name, stage)| making.stage(name, stage)).collect();
+    let secrets = file.secrets.0.iter().map(|(id, secret)| SecretSpec {
+        id: id.value.clone(),
+        optional: secret.optional.0,
+        at: findings.site(id.place),
+    });
+    let plan =
+        Plan { version: VERSION, platform, stages, targets: making.targets(), secrets: secrets.collect() };
+    if let Err(problems) = check::check(&plan) {
+        let told = findings.messages();
+        // What was noted at the very word is not said again at its step.
+        let new = problems.into_iter().filter(|problem| !told.contains(&problem.message));
+        findings.extend(new.map(|problem| making.at_name(problem)));
+    }
+    plan
+}
+
+struct Making<'a> {
+    file: &'a File,
+    args: &'a Args,
+    values: &'a Values,
+    findings: &'a Findings<'a>,
+    index: BTreeMap<&'a str, usize>,
+}
+
+impl Making<'_> {
+    /// A stage stands in the Plan where its `from` is; what is wrong with its name, or with it as an image, is shown
+    /// at its name.
+    fn at_name(&self, problem: Problem) -> Problem {
+        if !problem.message.ends_with("not a stage's name")
+            && !problem.message.starts_with("only an image has")
+        {
+            return problem;
+        }
+        let stage = self.file.stages.0.iter().find(|(_, stage)| {
+            problem.at.as_ref().is_some_and(|at| *at == self.site(stage.value.from.place))
+        });
+        match stage {
+            Some((name, _)) => problem.at(&self.site(name.place)),
+            None => problem,
+        }
+    }
+}
