@@ -7,6 +7,7 @@ mod builds;
 mod coverage;
 mod description;
 mod generator;
+mod hex;
 mod order;
 mod translation;
 

@@ -1,11 +1,13 @@
 //! A world of fixed images and contexts.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use buildkit_llb::{Definition, LocalIdentity, Platform};
+use buildkit_llb::{Definition, LocalIdentity, Platform, caps};
 use stagewright_plan::check::check;
 use stagewright_plan::config::ImageConfig;
-use stagewright_plan::lower::{Context, LowerError, Lowered, ResolvedImage, World, contexts, images, lower};
+use stagewright_plan::lower::{
+    Abilities, Context, LocalContext, LowerError, Lowered, ResolvedImage, World, contexts, images, lower,
+};
 use stagewright_plan::{Build, Outcome, Plan, plan};
 
 /// The Plan of a build function without parameters.
@@ -20,25 +22,37 @@ pub(crate) fn lowered(plan: &Plan, targets: &[&str]) -> Lowered {
 
 /// The same, on a daemon that may lack the cap `passthroughop`.
 pub(crate) fn try_lower(plan: &Plan, targets: &[&str], passthrough: bool) -> Result<Lowered, LowerError> {
+    lower_in(plan, targets, |world| {
+        if !passthrough {
+            world.abilities = Abilities::all().without(caps::PASSTHROUGH_OP);
+        }
+    })
+}
+
+/// The same in a world that is changed before anything is asked of it: its settings, its contexts, its platform.
+pub(crate) fn lower_in(
+    plan: &Plan,
+    targets: &[&str],
+    change: impl FnOnce(&mut World),
+) -> Result<Lowered, LowerError> {
     let checked = check(plan).unwrap();
-    let amd64 = Platform::new("linux", "amd64");
-    let images = images(&checked, targets, &amd64, &amd64).into_keys().map(|request| {
+    let mut world = World::new(Platform::new("linux", "amd64"));
+    change(&mut world);
+    let given: BTreeSet<String> = world.contexts.keys().map(|key| key.name.clone()).collect();
+    for request in images(&checked, targets, &world.platform, &world.build_platform, &given).into_keys() {
         let reference = request.reference.with_digest(&format!("sha256:{}", "ab".repeat(32))).unwrap();
-        (request, ResolvedImage { reference, config: config() })
-    });
-    let contexts = contexts(&checked, targets).into_iter().map(|request| {
-        let identity = LocalIdentity::Session("session".to_owned());
-        (request.name.to_owned(), Context { identity, exclude: vec!["node_modules".to_owned()] })
-    });
-    let world = World {
-        platform: amd64.clone(),
-        build_platform: amd64.clone(),
-        passthrough,
-        images: images.collect(),
-        contexts: contexts.collect(),
-        sources: BTreeMap::new(),
-        no_cache: false,
-    };
+        let config = ImageConfig { architecture: request.platform.architecture.clone(), ..config() };
+        world.images.insert(request, ResolvedImage { reference, config });
+    }
+    for request in contexts(&checked, targets, &given) {
+        let local = LocalContext {
+            name: request.key.name.clone(),
+            identity: LocalIdentity::Session("session".to_owned()),
+            exclude: vec!["node_modules".to_owned()],
+            shared_key_hint: request.key.name.clone(),
+        };
+        world.contexts.entry(request.key).or_insert(Context::Local(local));
+    }
     lower(&checked, targets, &world)
 }
 
@@ -55,7 +69,7 @@ pub(crate) fn without_places(definition: &Definition) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-fn config() -> ImageConfig {
+pub(crate) fn config() -> ImageConfig {
     let text = r#"{"architecture":"amd64","os":"linux",
         "config":{"Env":["PATH=/usr/local/bin:/usr/bin:/bin","LANG=C.UTF-8"],"Cmd":["bash"],"Entrypoint":["/entry"]},
         "rootfs":{"type":"layers","diff_ids":["sha256:00"]},

@@ -2,7 +2,6 @@
 //!
 //! `cargo xtask test` starts the daemon. Without it these tests fail.
 
-mod buildx;
 mod cli;
 mod client;
 mod daemon;

@@ -1,8 +1,7 @@
 //! Real parts that tests and tasks share: the fixtures' addresses, a client of the loopback registry,
-//! OCI archives, docker buildx, and small helpers.
+//! OCI archives, and small helpers.
 
 mod archive;
-pub mod buildx;
 mod environment;
 mod files;
 mod hex;
@@ -10,7 +9,6 @@ mod process;
 mod registry;
 
 pub use archive::{Archive, ArchiveError, Descriptor};
-pub use buildx::Buildx;
 pub use environment::{BUILDKIT_HOST, Environment, REGISTRY};
 pub use files::names;
 pub use hex::{hex, unhex};

@@ -13,6 +13,8 @@ pub mod metadata {
     pub const BASE_CONFIG: &str = "containerimage.base.config";
     /// The names for the exporter `image` with the name `*`.
     pub const IMAGE_NAME: &str = "image.name";
+    /// The time of what has none of its own, in seconds since 1970, as decimal digits.
+    pub const SOURCE_DATE_EPOCH: &str = "source.date.epoch";
     /// The platforms of a result that is a map, as JSON; its ids are the keys of the map.
     pub const PLATFORMS: &str = "refs.platforms";
 

@@ -144,6 +144,9 @@ pub struct Stage {
     /// The testers that must have passed before this stage may be a target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
+    /// What a tester leaves for people: exported when the tester is a target, instead of its whole filesystem.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<Report>,
     /// Where it was started.
     pub at: Site,
     /// The presets that it was started through, outermost first.
@@ -200,6 +203,16 @@ pub struct Gate {
     /// The tester's name.
     pub stage: String,
     /// Where it was demanded.
+    pub at: Site,
+}
+
+/// A file or directory that a tester leaves for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The file or directory, relative to the working directory at the end of the stage.
+    pub path: String,
+    /// Where it was named.
     pub at: Site,
 }
 
@@ -512,6 +525,9 @@ pub struct Target {
     pub name: String,
     /// The stage.
     pub stage: String,
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Whether it is built when no target is named.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub product: bool,

@@ -55,7 +55,7 @@
 //! * `client`: [`Builder`], builds on a daemon.
 //! * Without features, [`main`] writes the Plan as JSON, and neither tokio nor tonic is compiled.
 
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "frontend"))]
 mod driver;
 #[cfg(feature = "client")]
 mod sources;
@@ -95,7 +95,7 @@ pub use builder::{
 };
 #[cfg(feature = "cli")]
 pub use cli::main;
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "frontend"))]
 pub use driver::DriveError;
 #[cfg(not(feature = "cli"))]
 pub use plain::main;

@@ -53,9 +53,14 @@ impl<'a> Checked<'a> {
     /// The testers that gate a stage as a target: its own, and those of the images that it started from.
     #[must_use]
     pub fn gates(&self, stage: &'a Stage) -> Vec<&'a str> {
+        self.gates_up_to(stage, |_| false)
+    }
+
+    /// The same without those of the stage at which it stops.
+    pub(crate) fn gates_up_to(&self, stage: &'a Stage, stop: impl Fn(&str) -> bool) -> Vec<&'a str> {
         let mut gates = Vec::new();
         let mut at = Some(stage);
-        while let Some(stage) = at {
+        while let Some(stage) = at.filter(|stage| !stop(&stage.name)) {
             for gate in &stage.gates {
                 if !gates.contains(&gate.stage.as_str()) {
                     gates.push(gate.stage.as_str());
@@ -101,11 +106,20 @@ impl<'a> Checked<'a> {
 
     /// The stages that these targets need, gates included.
     pub(crate) fn reached<'t>(&self, targets: impl IntoIterator<Item = &'t str>) -> BTreeSet<&'a str> {
+        self.reached_up_to(targets, |_| false)
+    }
+
+    /// The stages that these targets need, without what only those need at which it stops.
+    pub(crate) fn reached_up_to<'t>(
+        &self,
+        targets: impl IntoIterator<Item = &'t str>,
+        stop: impl Fn(&str) -> bool,
+    ) -> BTreeSet<&'a str> {
         let starts = targets
             .into_iter()
             .filter_map(|name| self.plan.target(name))
             .map(|t| t.stage.as_str());
-        reached(self.plan, &self.index, starts)
+        reached(self.plan, &self.index, starts, stop)
     }
 }
 

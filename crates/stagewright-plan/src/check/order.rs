@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::plan::{Origin, Plan, Role, Stage, Step};
 use crate::problem::{Problem, Problems};
 
-/// The stages that these need, themselves and gates included.
+/// The stages that these need, themselves and gates included. What a stage needs at which it stops does not count.
 pub(super) fn reached<'a, 't>(
     plan: &'a Plan,
     index: &BTreeMap<&'a str, usize>,
     starts: impl IntoIterator<Item = &'t str>,
+    stop: impl Fn(&str) -> bool,
 ) -> BTreeSet<&'a str> {
     let mut open: Vec<usize> = starts.into_iter().filter_map(|name| index.get(name).copied()).collect();
     let mut reached = BTreeSet::new();
     while let Some(i) = open.pop() {
         let stage = &plan.stages[i];
-        if reached.insert(stage.name.as_str()) {
+        if reached.insert(stage.name.as_str()) && !stop(&stage.name) {
             let needed = made_from(stage).chain(stage.gates.iter().map(|gate| gate.stage.as_str()));
             open.extend(needed.filter_map(|name| index.get(name).copied()));
         }

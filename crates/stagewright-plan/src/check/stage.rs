@@ -106,6 +106,17 @@ impl StageCheck<'_> {
             };
             self.problems.push(problem.at(&gate.at));
         }
+        for report in &stage.reports {
+            let problem = if stage.role != Role::Tester {
+                Problem::new("only a tester leaves reports")
+                    .related(&stage.at, format!("`{}` is a {} stage", stage.name, stage.role.name()))
+            } else if report.path.is_empty() || report.path.contains('\0') {
+                Problem::new(format!("{:?} is not the path of a report", report.path))
+            } else {
+                continue;
+            };
+            self.problems.push(problem.at(&report.at));
+        }
         for path in &stage.runtime.volumes {
             if !path.starts_with('/') {
                 self.at_start(Problem::new(format!("the volume `{path}` is not an absolute path")));

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::plan::{Gate, Origin, Role, Runtime, SecretSpec, Stage, Step};
+use crate::plan::{Gate, Origin, Report, Role, Runtime, SecretSpec, Stage, Step};
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -58,6 +58,7 @@ impl Recorder {
             steps: Vec::new(),
             runtime: Runtime::default(),
             gates: Vec::new(),
+            reports: Vec::new(),
             at,
             via,
         };
@@ -134,6 +135,11 @@ impl Recorder {
                 gates.push(gate);
             }
         }
+    }
+
+    pub(crate) fn report(&self, stage: usize, site: Site, path: String) {
+        let (at, _) = self.place(site);
+        self.state.borrow_mut().stages[stage].stage.reports.push(Report { path, at });
     }
 
     /// Closes a stage to further steps: its filesystem is used.

@@ -98,6 +98,14 @@ pub trait IsImage: Role {}
 )]
 pub trait Gated: Role {}
 
+/// A role whose stages leave reports.
+#[diagnostic::on_unimplemented(
+    message = "only a tester leaves reports",
+    label = "this is a `{Self}` stage",
+    note = "what a builder makes for other stages is an artifact: `stage.artifact(\"/app/dist\")`"
+)]
+pub trait Judges: Role {}
+
 macro_rules! roles {
     ($($role:ident: $($may:ident)*;)*) => {$(
         impl sealed::Sealed for $role {}
@@ -115,7 +123,7 @@ roles! {
     Base: StartsBase StartsDeps StartsBuilder StartsRuntime StartsDev;
     Deps: StartsDeps StartsBuilder StartsDev Makes;
     Builder: StartsBuilder StartsDev Makes;
-    Tester: Gated;
+    Tester: Gated Judges;
     Runtime: StartsRuntime StartsDev IsImage Gated;
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::files::{Artifact, Contents, CopyInto};
 use super::record::Recorder;
 use super::role::{
-    Base, Builder, Deps, Gated, IsImage, Makes, Role, Runtime, StartsBase, StartsBuilder, StartsDeps,
+    Base, Builder, Deps, Gated, IsImage, Judges, Makes, Role, Runtime, StartsBase, StartsBuilder, StartsDeps,
     StartsDev, StartsRuntime, Tester,
 };
 use super::run::{Argv, Run};
@@ -187,6 +187,16 @@ impl<R: Role> Stage<R> {
         R: Gated,
     {
         self.recorder.gate(self.index, Site::caller(), gates.testers());
+        self
+    }
+
+    /// A file or directory that this tester leaves for people: what is exported when the tester is a target.
+    #[track_caller]
+    pub fn report(self, path: impl Into<String>) -> Self
+    where
+        R: Judges,
+    {
+        self.recorder.report(self.index, Site::caller(), path.into());
         self
     }
 

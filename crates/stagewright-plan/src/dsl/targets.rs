@@ -41,6 +41,14 @@ impl Targets {
         self
     }
 
+    /// Says what the target before this is, for people.
+    pub fn described(mut self, text: impl Into<String>) -> Self {
+        if let Some(target) = self.targets.last_mut() {
+            target.description = Some(text.into());
+        }
+        self
+    }
+
     pub(crate) fn into_plan(self) -> Vec<Target> {
         self.targets
     }
@@ -85,5 +93,11 @@ impl IntoProduct for Stage<Runtime> {}
 impl IntoProduct for &Stage<Runtime> {}
 
 fn target<R: Role>(stage: &Stage<R>, site: Site) -> Target {
-    Target { name: stage.name(), stage: stage.name(), product: false, at: stage.place(site) }
+    Target {
+        name: stage.name(),
+        stage: stage.name(),
+        description: None,
+        product: false,
+        at: stage.place(site),
+    }
 }

@@ -2,6 +2,7 @@
 
 use buildkit_llb::OpError;
 
+use super::Unsupported;
 use crate::plan::Plan;
 use crate::problem::{Problem, nearest};
 use crate::site::Site;
@@ -55,6 +56,17 @@ pub enum LowerError {
         /// Where that was demanded.
         site: Site,
     },
+    /// A step that needs more than the daemon can do.
+    #[error("the daemon cannot do this step: it lacks the capability `{cap}`")]
+    Cap {
+        /// The capability.
+        cap: String,
+        /// The step.
+        site: Site,
+    },
+    /// A setting that needs more than the daemon can do.
+    #[error(transparent)]
+    Setting(#[from] Unsupported),
     /// What no daemon would do.
     #[error("{source}")]
     Op {
@@ -86,9 +98,13 @@ impl From<LowerError> for Problem {
             LowerError::Context { name, site } => Self::new(message)
                 .at(&site)
                 .help(format!("give it: --context {name}=DIRECTORY")),
+            LowerError::Setting(_) => {
+                Self::new(message).help("leave the option out, or take a newer BuildKit")
+            }
             LowerError::Image { site, .. }
             | LowerError::Platform { site, .. }
             | LowerError::Order { site, .. }
+            | LowerError::Cap { site, .. }
             | LowerError::Op { site, .. } => Self::new(message).at(&site),
         }
     }

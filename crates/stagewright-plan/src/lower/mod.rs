@@ -4,23 +4,36 @@
 //! that docker/dockerfile makes of the same instructions (BuildKit v0.34 `frontend/dockerfile/dockerfile2llb`), so
 //! that caches are shared with Dockerfiles.
 
+mod abilities;
+mod context;
 mod copy;
+mod epoch;
 mod error;
 mod image;
 mod names;
+mod report;
 mod run;
+mod settings;
 mod stage;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use buildkit_llb::{
-    FileId, FileOp, Graph, ImageSource, LocalSource, Metadata, MkdirAction, Op, OpId, Output, PassthroughOp,
-    Position, Range, SourceFile,
+    FileId, FileOp, Graph, ImageSource, Metadata, MkdirAction, Op, OpId, Output, PassthroughOp, Platform,
+    Position, Range, SourceFile, caps,
 };
 
+pub use abilities::Abilities;
+pub use context::{
+    Context, ContextKey, ForwardedContext, HttpContext, ImageContext, LayoutContext, LocalContext,
+    MAIN_CONTEXT, context_name,
+};
 pub use error::LowerError;
-pub use world::{Context, ContextRequest, ImageRequest, ResolvedImage, World, contexts, images};
+pub use settings::{ArgError, NoCache, Settings, Unsupported};
+pub use world::{ContextRequest, ImageRequest, ResolvedImage, World, contexts, images};
+
+use context::Substitutes;
 
 use crate::check::Checked;
 use crate::config::ImageConfig;
@@ -37,6 +50,21 @@ pub struct Lowered {
     pub targets: Vec<LoweredTarget>,
 }
 
+impl Lowered {
+    /// One of the targets that were asked for.
+    ///
+    /// # Panics
+    ///
+    /// If it was not asked for.
+    #[must_use]
+    pub fn target(&self, name: &str) -> &LoweredTarget {
+        self.targets
+            .iter()
+            .find(|target| target.name == name)
+            .expect("every target is lowered")
+    }
+}
+
 /// One target.
 #[derive(Debug)]
 pub struct LoweredTarget {
@@ -50,6 +78,8 @@ pub struct LoweredTarget {
     pub gates: Vec<(String, Option<Output>)>,
     /// How a container of it runs, if it is an image.
     pub config: Option<ImageConfig>,
+    /// The config of the image of a registry that it started from, if it is an image.
+    pub base_config: Option<ImageConfig>,
 }
 
 /// Lowers the targets of a Plan.
@@ -59,10 +89,12 @@ pub struct LoweredTarget {
 /// # Errors
 ///
 /// A target that the Plan does not have, an image or a context of which the world says nothing, an image of another
-/// platform, and what the daemon could not do, each with its step.
+/// platform, and what the daemon could not do, each with its step or setting.
 pub fn lower(checked: &Checked<'_>, targets: &[&str], world: &World) -> Result<Lowered, LowerError> {
+    world.settings.check(&world.abilities)?;
     let mut lowering = Lowering::new(checked, targets, world)?;
-    let reached = checked.reached(targets.iter().copied());
+    let substitutes = &lowering.substitutes;
+    let reached = checked.reached_up_to(targets.iter().copied(), |name| substitutes.of(name).is_some());
     for stage in checked.stages().filter(|stage| reached.contains(stage.name.as_str())) {
         let state = lowering.stage(stage)?;
         lowering.stages.insert(&stage.name, state);
@@ -78,7 +110,8 @@ struct Lowering<'a> {
     graph: Graph,
     /// The stages lowered so far.
     stages: BTreeMap<&'a str, State>,
-    contexts: BTreeMap<&'a str, OpId>,
+    contexts: BTreeMap<ContextKey, Option<Output>>,
+    substitutes: Substitutes,
     files: BTreeMap<&'a str, FileId>,
     optional_secrets: BTreeSet<&'a str>,
 }
@@ -89,6 +122,7 @@ impl<'a> Lowering<'a> {
         if let Some(name) = targets.iter().find(|name| plan.target(name).is_none()) {
             return Err(LowerError::unknown_target(plan, name));
         }
+        let given: BTreeSet<String> = world.contexts.keys().map(|key| key.name.clone()).collect();
         let optional = plan.secrets.iter().filter(|secret| secret.optional);
         let mut lowering = Self {
             checked,
@@ -96,47 +130,64 @@ impl<'a> Lowering<'a> {
             graph: Graph::new(),
             stages: BTreeMap::new(),
             contexts: BTreeMap::new(),
+            substitutes: Substitutes::new(plan, world.contexts.keys().map(|key| key.name.as_str())),
             files: BTreeMap::new(),
             optional_secrets: optional.map(|secret| secret.id.as_str()).collect(),
         };
-        for request in contexts(checked, targets) {
-            let op = lowering.context(&request)?;
-            lowering.contexts.insert(request.name, op);
+        for request in contexts(checked, targets, &given) {
+            let root = lowering.context(&request)?;
+            lowering.contexts.insert(request.key, root);
         }
         Ok(lowering)
     }
 
-    fn context(&mut self, request: &ContextRequest<'a>) -> Result<OpId, LowerError> {
-        let Some(context) = self.world.contexts.get(request.name) else {
-            return Err(LowerError::Context { name: request.name.to_owned(), site: request.at.clone() });
+    fn context(&mut self, request: &ContextRequest<'a>) -> Result<Option<Output>, LowerError> {
+        let world = self.world;
+        let name = &request.key.name;
+        let Some(context) = world.contexts.get(&request.key) else {
+            return Err(LowerError::Context { name: name.clone(), site: request.at.clone() });
         };
-        let mut op = LocalSource::new(request.name, context.identity.clone());
-        op.shared_key_hint = request.name.to_owned();
-        op.exclude = context.exclude.clone();
-        op.follow_paths = request.follow_paths.clone();
-        self.add(op, Metadata::named(names::context(request.name)), request.at)
+        if let (Some(config), Some(platform)) = (context.config(), context.platform()) {
+            self.check_platform(name, config, platform, request.at)?;
+        }
+        let root = context
+            .add_to(&mut self.graph, name, &request.follow_paths)
+            .map_err(|e| LowerError::Op { source: e, site: request.at.clone() })?;
+        if let Some(root) = root {
+            self.place(root.op, request.at)?;
+        }
+        Ok(root)
     }
 
     fn target(&mut self, name: &str) -> Result<LoweredTarget, LowerError> {
         let target = self.checked.plan().target(name).expect("looked up at the start");
         let stage = self.checked.stage(&target.stage);
-        let state = &self.stages[stage.name.as_str()];
-        let root = state.root;
-        let config = stage.role.is_image().then(|| state.config.clone());
+        let state = self.stages[stage.name.as_str()].clone();
+        let root = match stage.reports.is_empty() {
+            true => state.root,
+            false => Some(self.reports(stage, &state)?),
+        };
+        let (mut config, mut base_config) = (None, None);
+        if stage.role.is_image() {
+            let mut own = state.config;
+            own.config.labels.extend(self.world.settings.labels.clone());
+            config = Some(own);
+            base_config = state.base_config;
+        }
         let gates = match stage.role {
             Role::Tester => Vec::new(),
-            _ => self.checked.gates(stage),
+            _ => self.checked.gates_up_to(stage, |name| self.substitutes.of(name).is_some()),
         };
         let outputs: Vec<_> = gates.iter().map(|gate| ((*gate).to_owned(), self.stages[gate].root)).collect();
         let (output, gates) = if outputs.is_empty() {
             (root, Vec::new())
-        } else if self.world.passthrough {
+        } else if self.world.abilities.has(caps::PASSTHROUGH_OP) {
             let root = self.or_empty(root, stage)?;
             (Some(self.gate(stage, root, outputs)?), Vec::new())
         } else {
             (root, outputs)
         };
-        Ok(LoweredTarget { name: name.to_owned(), role: stage.role, output, gates, config })
+        Ok(LoweredTarget { name: name.to_owned(), role: stage.role, output, gates, config, base_config })
     }
 
     /// A filesystem that is there once the gates have succeeded.
@@ -175,17 +226,32 @@ impl<'a> Lowering<'a> {
         let Some(resolved) = self.world.images.get(&request) else {
             return Err(LowerError::Image { name: image.name.clone(), site: at.clone() });
         };
-        if !resolved.is_for(&platform) {
-            return Err(LowerError::Platform {
-                name: image.name.clone(),
-                wanted: platform.to_string(),
-                found: format!("{}/{}", resolved.config.os, resolved.config.architecture),
-                site: at.clone(),
-            });
-        }
-        let op = ImageSource::new(resolved.reference.clone(), platform);
-        let id = self.add(op, Metadata::named(names::image(stage, &resolved.reference)), at)?;
+        self.check_platform(&image.name, &resolved.config, &platform, at)?;
+        let mut op = ImageSource::new(resolved.reference.clone(), platform);
+        op.resolve_mode = self.world.resolve_mode;
+        let several = self.world.multi_platform.then_some(&op.platform);
+        let name = names::image(stage, &resolved.reference, several);
+        let id = self.add(op, Metadata::named(name), at)?;
         Ok((id, &resolved.config))
+    }
+
+    /// Refuses an image of another platform: one without an index is given for whatever platform is asked for.
+    fn check_platform(
+        &self,
+        name: &str,
+        config: &ImageConfig,
+        platform: &Platform,
+        at: &Site,
+    ) -> Result<(), LowerError> {
+        if world::is_for(config, platform) {
+            return Ok(());
+        }
+        Err(LowerError::Platform {
+            name: name.to_owned(),
+            wanted: platform.to_string(),
+            found: format!("{}/{}", config.os, config.architecture),
+            site: at.clone(),
+        })
     }
 
     /// What a step copies from or mounts; `None` is an empty filesystem.
@@ -195,11 +261,13 @@ impl<'a> Lowering<'a> {
         stage: &str,
         at: &'a Site,
     ) -> Result<Option<Output>, LowerError> {
+        if let Some(key) = self.substitutes.of_origin(origin) {
+            return Ok(self.contexts[&key]);
+        }
         Ok(match origin {
-            Origin::Scratch => None,
             Origin::Image(image) => Some(self.image(image, stage, at)?.0.root()),
             Origin::Stage(name) => self.stages[name.as_str()].root,
-            Origin::Context(name) => Some(self.contexts[name.as_str()].root()),
+            Origin::Scratch | Origin::Context(_) => None,
         })
     }
 
@@ -209,13 +277,23 @@ impl<'a> Lowering<'a> {
             .graph
             .add(op, metadata)
             .map_err(|e| LowerError::Op { source: e, site: at.clone() })?;
+        self.place(op, at)?;
+        Ok(op)
+    }
+
+    /// Says where an op was written. What the daemon would not take of it is told here.
+    fn place(&mut self, op: OpId, at: &'a Site) -> Result<(), LowerError> {
+        let told = |e| LowerError::Op { source: e, site: at.clone() };
+        let needed = &self.graph.metadata(op).map_err(told)?.caps;
+        if let Some(cap) = needed.iter().find(|cap| !self.world.abilities.has(cap)) {
+            return Err(LowerError::Cap { cap: cap.to_owned(), site: at.clone() });
+        }
         let file = self.file(&at.file);
         let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let here = Position { line: number(at.line), character: number(at.column.saturating_sub(1)) };
         self.graph
             .locate(op, file, vec![Range { start: here, end: here }])
-            .map_err(|e| LowerError::Op { source: e, site: at.clone() })?;
-        Ok(op)
+            .map_err(told)
     }
 
     /// The file of a place. Where the world does not have its text, the place is told without its lines.

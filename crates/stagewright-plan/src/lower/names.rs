@@ -1,20 +1,12 @@
 //! What people read about an op in progress and errors, in the form that docker/dockerfile made familiar.
 
-use buildkit_llb::ImageRef;
+use buildkit_llb::{ImageRef, Platform};
 
 use crate::plan::{Action, Command, Origin, Stage};
 
-/// An image.
-pub(super) fn image(stage: &str, reference: &ImageRef) -> String {
-    format!("[{stage}] FROM {reference}")
-}
-
-/// A context.
-pub(super) fn context(name: &str) -> String {
-    match name {
-        "context" => "[internal] load build context".to_owned(),
-        name => format!("[context {name}] load from client"),
-    }
+/// An image; with its platform, if there are several.
+pub(super) fn image(stage: &str, reference: &ImageRef, platform: Option<&Platform>) -> String {
+    format!("[{}{stage}] FROM {reference}", prefix(platform))
 }
 
 /// A gate.
@@ -32,10 +24,16 @@ pub(super) fn empty(stage: &str) -> String {
     format!("[{stage}] empty filesystem")
 }
 
-/// A step, by its position among the stage's.
-pub(super) fn step(stage: &Stage, position: usize) -> String {
+/// A report of a tester.
+pub(super) fn reports(stage: &str) -> String {
+    format!("[{stage}] reports")
+}
+
+/// A step, by its position among the stage's; with its platform, if there are several.
+pub(super) fn step(stage: &Stage, position: usize, platform: Option<&Platform>) -> String {
     format!(
-        "[{} {}/{}] {}",
+        "[{}{} {}/{}] {}",
+        prefix(platform),
         stage.name,
         position + 1,
         stage.steps.len(),
@@ -70,4 +68,8 @@ pub(super) fn action(action: &Action) -> String {
 /// A list of words as JSON.
 pub(super) fn json(words: &[String]) -> String {
     serde_json::to_string(words).expect("a list of texts is JSON")
+}
+
+fn prefix(platform: Option<&Platform>) -> String {
+    platform.map(|platform| format!("{} ", platform.id())).unwrap_or_default()
 }

@@ -28,13 +28,15 @@ impl<'a> Lowering<'a> {
             .as_ref()
             .map_or_else(|| state.cwd().to_owned(), |dir| path::resolve(state.cwd(), dir));
         op.user = run.user.clone().unwrap_or_else(|| state.config.config.user.clone());
+        self.apply_settings(&mut op);
         if run.no_network {
             op.network = Network::None;
         }
         for mount in &run.mounts {
             match mount {
                 plan::Mount::Cache { path, id, sharing } => {
-                    op.mounts.push(cache(path, id.as_deref(), *sharing));
+                    let namespace = &self.world.settings.cache_namespace;
+                    op.mounts.push(cache(path, namespace, id.as_deref(), *sharing));
                 }
                 plan::Mount::Tmpfs { path } => op.mounts.push(Mount::tmpfs(path.clone(), 0)),
                 plan::Mount::Bind { from, source, path } => {
@@ -58,7 +60,21 @@ impl<'a> Lowering<'a> {
             op.secret_env
                 .push(SecretEnv { optional, ..SecretEnv::new(secret.id.clone(), secret.name.clone()) });
         }
+        if self.world.settings.shm_size > 0 {
+            let size = i64::try_from(self.world.settings.shm_size).unwrap_or(i64::MAX);
+            op.mounts.push(Mount::tmpfs("/dev/shm", size));
+        }
         Ok(op)
+    }
+
+    fn apply_settings(&self, op: &mut ExecOp) {
+        let settings = &self.world.settings;
+        op.hostname.clone_from(&settings.hostname);
+        op.network = settings.network;
+        op.proxy.clone_from(&settings.proxy);
+        op.extra_hosts.clone_from(&settings.extra_hosts);
+        op.ulimits.clone_from(&settings.ulimits);
+        op.cgroup_parent.clone_from(&settings.cgroup_parent);
     }
 }
 
@@ -92,15 +108,15 @@ fn environment(run: &Run, state: &State) -> Vec<String> {
     env.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-/// A cache under the id that docker/dockerfile gives it: a slash, for the empty namespace, and the id or the path.
-fn cache(at: &str, id: Option<&str>, sharing: Sharing) -> Mount {
+/// A cache under the id that docker/dockerfile gives it: the namespace, a slash, and the id or the path.
+fn cache(at: &str, namespace: &str, id: Option<&str>, sharing: Sharing) -> Mount {
     let id = id.map_or_else(|| path::clean(at), str::to_owned);
     let sharing = match sharing {
         Sharing::Shared => CacheSharing::Shared,
         Sharing::Private => CacheSharing::Private,
         Sharing::Locked => CacheSharing::Locked,
     };
-    Mount::cache(at, format!("/{id}"), sharing)
+    Mount::cache(at, format!("{namespace}/{id}"), sharing)
 }
 
 fn bind(from: Option<Output>, source: &str, at: &str) -> Mount {

@@ -2,12 +2,12 @@
 
 use buildkit_llb::{
     CopyAction, CopyMode, FileInput, FileOp, Metadata, MkdirAction, MkfileAction, Output, Owner,
-    PassthroughOp, Platform, path,
+    PassthroughOp, Platform, caps, path,
 };
 
-use super::{LowerError, Lowering, image, names};
+use super::{ContextKey, LowerError, Lowering, epoch, image, names};
 use crate::config::{History, ImageConfig};
-use crate::plan::{Action, Origin, Role, Stage, Step};
+use crate::plan::{Action, OnPlatform, Origin, Role, Stage, Step};
 
 /// A stage so far.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) env: Vec<(String, String)>,
     /// Config of an image of it.
     pub(super) config: ImageConfig,
+    /// Config of the image that it started from, as it is.
+    pub(super) base_config: Option<ImageConfig>,
 }
 
 impl State {
@@ -37,8 +39,9 @@ impl State {
         image::set_env(&mut self.config.config.env, name, value);
     }
 
-    fn record(&mut self, step: &Step, layer: bool) {
+    fn record(&mut self, step: &Step, layer: bool, created: Option<String>) {
         self.config.history.push(History {
+            created,
             created_by: names::action(&step.action),
             comment: "stagewright".to_owned(),
             empty_layer: !layer,
@@ -50,6 +53,9 @@ impl State {
 impl<'a> Lowering<'a> {
     /// A stage, once everything that it is made from is lowered.
     pub(super) fn stage(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
+        if let Some(name) = self.substitutes.of(&stage.name) {
+            return Ok(self.from_context(&ContextKey { name, on: OnPlatform::Target }));
+        }
         let mut state = self.start(stage)?;
         for (position, step) in stage.steps.iter().enumerate() {
             self.step(stage, position, step, &mut state)?;
@@ -61,13 +67,14 @@ impl<'a> Lowering<'a> {
     }
 
     fn start(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
-        let mut state = match &stage.from {
-            Origin::Stage(from) => self.stages[from.as_str()].clone(),
-            Origin::Image(image) => {
+        let mut state = match (self.substitutes.of_origin(&stage.from), &stage.from) {
+            (Some(key), Origin::Image(_)) => self.from_context(&key),
+            (_, Origin::Stage(from)) => self.stages[from.as_str()].clone(),
+            (_, Origin::Image(image)) => {
                 let (op, config) = self.image(image, &stage.name, &stage.at)?;
-                State::from_image(op.root(), self.world.platform_of(image).clone(), config)
+                State::from_image(Some(op.root()), self.world.platform_of(image).clone(), config)
             }
-            Origin::Scratch | Origin::Context(_) => State::scratch(self.world.platform.clone()),
+            (_, Origin::Scratch | Origin::Context(_)) => State::scratch(None, self.world.platform.clone()),
         };
         if stage.role == Role::Tester && !stage.gates.is_empty() {
             state.root = Some(self.after_other_testers(stage, &state)?);
@@ -75,10 +82,23 @@ impl<'a> Lowering<'a> {
         Ok(state)
     }
 
+    /// What a context is that stands in for an image or a stage.
+    fn from_context(&self, key: &ContextKey) -> State {
+        let root = self.contexts[key];
+        let platform = match key.on {
+            OnPlatform::Target => &self.world.platform,
+            OnPlatform::Build => &self.world.build_platform,
+        };
+        match self.world.contexts[key].config() {
+            Some(config) => State::from_image(root, platform.clone(), config),
+            None => State::scratch(root, platform.clone()),
+        }
+    }
+
     /// Where a tester starts that waits for others.
     fn after_other_testers(&mut self, stage: &'a Stage, state: &State) -> Result<Output, LowerError> {
         let at = &stage.gates[0].at;
-        if !self.world.passthrough {
+        if !self.world.abilities.has(caps::PASSTHROUGH_OP) {
             return Err(LowerError::Order { stage: stage.name.clone(), site: at.clone() });
         }
         let root = self.or_empty(state.root, stage)?;
@@ -95,8 +115,12 @@ impl<'a> Lowering<'a> {
         step: &'a Step,
         state: &mut State,
     ) -> Result<(), LowerError> {
-        let metadata =
-            Metadata { ignore_cache: self.world.no_cache, ..Metadata::named(names::step(stage, position)) };
+        let settings = &self.world.settings;
+        let platform = self.world.multi_platform.then_some(&state.platform);
+        let metadata = Metadata {
+            ignore_cache: settings.no_cache.is_for(&stage.name),
+            ..Metadata::named(names::step(stage, position, platform))
+        };
         let layer = match &step.action {
             Action::Copy(copy) => {
                 let from = self.origin(&copy.from, &stage.name, &step.at)?;
@@ -106,6 +130,7 @@ impl<'a> Lowering<'a> {
             }
             Action::Run(run) => {
                 let op = self.exec(stage, step, run, state)?;
+                let metadata = Metadata { linux_resources: settings.resources.clone(), ..metadata };
                 state.root = Some(self.add(op, metadata, &step.at)?.root());
                 true
             }
@@ -124,7 +149,8 @@ impl<'a> Lowering<'a> {
                 if layer {
                     let user = &state.config.config.user;
                     let owner = (!user.is_empty()).then(|| Owner::parse(user));
-                    let made = MkdirAction { parents: true, owner, ..MkdirAction::new(cwd, 0o755) };
+                    let created = settings.created();
+                    let made = MkdirAction { parents: true, owner, created, ..MkdirAction::new(cwd, 0o755) };
                     // A directory is made anew only when what is below it is: the cache is not asked to be ignored.
                     let metadata = Metadata { ignore_cache: false, ..metadata };
                     state.root =
@@ -135,7 +161,9 @@ impl<'a> Lowering<'a> {
             Action::Mkdir { path, mode, owner } => {
                 let path = path::resolve(state.cwd(), path);
                 let owner = owner.as_deref().map(Owner::parse);
-                let made = MkdirAction { parents: true, owner, ..MkdirAction::new(path, bits(*mode)) };
+                let created = settings.created();
+                let made =
+                    MkdirAction { parents: true, owner, created, ..MkdirAction::new(path, bits(*mode)) };
                 state.root = Some(self.add(FileOp::chain(state.root, [made]), metadata, &step.at)?.root());
                 true
             }
@@ -145,7 +173,7 @@ impl<'a> Lowering<'a> {
                 true
             }
         };
-        state.record(step, layer);
+        state.record(step, layer, settings.source_date_epoch.map(epoch::rfc3339));
         Ok(())
     }
 
@@ -175,13 +203,14 @@ impl<'a> Lowering<'a> {
 }
 
 impl State {
-    fn from_image(root: Output, platform: Platform, config: &ImageConfig) -> Self {
+    fn from_image(root: Option<Output>, platform: Platform, config: &ImageConfig) -> Self {
+        let base_config = Some(config.clone());
         let mut config = config.clone();
         // The exporter says when this image was made.
         config.created = None;
         // Triggers are for who starts from the base, not for who starts from this.
         config.config.on_build.clear();
-        let mut state = Self { root: Some(root), platform, env: Vec::new(), config };
+        let mut state = Self { root, platform, env: Vec::new(), config, base_config };
         for variable in state.config.config.env.clone() {
             let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
             state.set_env(name, value);
@@ -190,14 +219,14 @@ impl State {
     }
 
     /// As docker/dockerfile: an empty image has the default `PATH` in its config.
-    fn scratch(platform: Platform) -> Self {
+    fn scratch(root: Option<Output>, platform: Platform) -> Self {
         let config = ImageConfig {
             architecture: platform.architecture.clone(),
             os: platform.os.clone(),
             variant: Some(platform.variant.clone()).filter(|variant| !variant.is_empty()),
             ..ImageConfig::default()
         };
-        let mut state = Self { root: None, platform, env: Vec::new(), config };
+        let mut state = Self { root, platform, env: Vec::new(), config, base_config: None };
         state.set_env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         state
     }

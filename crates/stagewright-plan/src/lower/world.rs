@@ -1,12 +1,14 @@
 //! What lowering asks of the world, and what the world says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use buildkit_llb::{ImageRef, LocalIdentity, Platform, path};
+use buildkit_llb::{ImageRef, Platform, ResolveMode, path};
 
+use super::context::Substitutes;
+use super::{Abilities, Context, ContextKey, Settings};
 use crate::check::Checked;
 use crate::config::ImageConfig;
-use crate::plan::{Image, OnPlatform, Origin, Stage};
+use crate::plan::{Image, OnPlatform, Origin};
 use crate::site::Site;
 
 /// All that lowering needs to know beside the Plan.
@@ -16,32 +18,43 @@ pub struct World {
     pub platform: Platform,
     /// The platform that builds.
     pub build_platform: Platform,
-    /// Whether the daemon has the cap `passthroughop`, by which an image waits for its gates.
-    pub passthrough: bool,
+    /// Whether other platforms are built for, too: then the names of steps say which one.
+    pub multi_platform: bool,
+    /// What the daemon can do.
+    pub abilities: Abilities,
     /// What the images are, for every request of [`images`].
     pub images: BTreeMap<ImageRequest, ResolvedImage>,
-    /// What the contexts are, by name, for every request of [`contexts`].
-    pub contexts: BTreeMap<String, Context>,
+    /// Where the daemon looks for images.
+    pub resolve_mode: ResolveMode,
+    /// What the contexts are, for every request of [`contexts`].
+    pub contexts: BTreeMap<ContextKey, Context>,
     /// The texts of the files that the program's call sites name, by that name. What is missing has no lines in
     /// the daemon's errors.
     pub sources: BTreeMap<String, String>,
-    /// Whether every step runs, cached or not.
-    pub no_cache: bool,
+    /// What the person who builds says for every step.
+    pub settings: Settings,
 }
 
 impl World {
-    pub(super) fn platform_of(&self, image: &Image) -> &Platform {
-        platform_of(image, &self.platform, &self.build_platform)
+    /// A world of a platform that builds for itself, with nothing in it, on a daemon that can do everything.
+    #[must_use]
+    pub fn new(platform: Platform) -> Self {
+        Self {
+            build_platform: platform.clone(),
+            platform,
+            multi_platform: false,
+            abilities: Abilities::all(),
+            images: BTreeMap::new(),
+            resolve_mode: ResolveMode::default(),
+            contexts: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            settings: Settings::default(),
+        }
     }
-}
 
-/// A context.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// What keeps it apart from contexts of other people: the session that serves it, or an id of its own.
-    pub identity: LocalIdentity,
-    /// What its `.dockerignore` leaves out.
-    pub exclude: Vec<String>,
+    pub(super) fn platform_of(&self, image: &Image) -> &Platform {
+        platform_of(&image.on, &self.platform, &self.build_platform)
+    }
 }
 
 /// An image that a build needs.
@@ -68,73 +81,121 @@ pub struct ResolvedImage {
     pub config: ImageConfig,
 }
 
-impl ResolvedImage {
-    /// Whether the image is for a platform. A registry gives an image of one platform whatever is asked for.
-    pub(super) fn is_for(&self, platform: &Platform) -> bool {
-        let variant = self.config.variant.clone().unwrap_or_default();
-        let found = Platform::new(&self.config.os, &self.config.architecture)
-            .with_variant(variant)
-            .normalized();
-        let wanted = platform.normalized();
-        found.os == wanted.os && found.architecture == wanted.architecture
-    }
+/// Whether an image is for a platform.
+pub(super) fn is_for(config: &ImageConfig, platform: &Platform) -> bool {
+    let variant = config.variant.clone().unwrap_or_default();
+    let found = Platform::new(&config.os, &config.architecture)
+        .with_variant(variant)
+        .normalized();
+    let wanted = platform.normalized();
+    found.os == wanted.os && found.architecture == wanted.architecture
 }
 
-/// A context that a build reads.
+/// A context that a build reads, by its own name or in place of an image or a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextRequest<'a> {
-    /// Its name.
-    pub name: &'a str,
+    /// Its name, and the platform that is taken of it.
+    pub key: ContextKey,
     /// The paths in it that are read, without a leading slash, sorted; none means all of it.
     pub follow_paths: Vec<String>,
-    /// The first step that reads it.
+    /// The first step or stage that reads it.
     pub at: &'a Site,
 }
 
-/// The images that these targets need, each with the place where it is named first.
+/// What a build is built of, beside its own steps.
+struct Needs<'a> {
+    images: BTreeMap<ImageRequest, &'a Site>,
+    contexts: BTreeMap<ContextKey, ContextRequest<'a>>,
+}
+
+/// The images that these targets need, each with the place where it is named first. Those that a given context
+/// stands in for are not among them.
 #[must_use]
 pub fn images<'a>(
     checked: &Checked<'a>,
     targets: &[&str],
     platform: &Platform,
     build_platform: &Platform,
+    given: &BTreeSet<String>,
 ) -> BTreeMap<ImageRequest, &'a Site> {
-    let mut requests = BTreeMap::new();
-    let mut add = |origin: &Origin, at: &'a Site| {
-        if let Origin::Image(image) = origin {
-            let platform = platform_of(image, platform, build_platform).clone();
-            requests.entry(ImageRequest::new(image, platform)).or_insert(at);
-        }
-    };
-    for stage in reached(checked, targets) {
-        add(&stage.from, &stage.at);
-        for step in &stage.steps {
-            for (origin, _) in step.origins() {
-                add(origin, &step.at);
-            }
-        }
-    }
-    requests
+    needs(checked, targets, platform, build_platform, given).images
 }
 
-/// The contexts that these targets read, by name.
+/// The contexts that these targets read, by name, and those among the given ones that stand in for an image or a stage
+/// that they need.
 #[must_use]
-pub fn contexts<'a>(checked: &Checked<'a>, targets: &[&str]) -> Vec<ContextRequest<'a>> {
-    let mut requests: BTreeMap<&str, ContextRequest<'a>> = BTreeMap::new();
-    for stage in reached(checked, targets) {
+pub fn contexts<'a>(
+    checked: &Checked<'a>,
+    targets: &[&str],
+    given: &BTreeSet<String>,
+) -> Vec<ContextRequest<'a>> {
+    // Contexts are the same for every platform.
+    let any = Platform::new("linux", "amd64");
+    let requests = needs(checked, targets, &any, &any, given).contexts;
+    requests.into_values().map(ContextRequest::simplified).collect()
+}
+
+fn needs<'a>(
+    checked: &Checked<'a>,
+    targets: &[&str],
+    platform: &Platform,
+    build_platform: &Platform,
+    given: &BTreeSet<String>,
+) -> Needs<'a> {
+    let substitutes = Substitutes::new(checked.plan(), given.iter().map(String::as_str));
+    let mut needs = Needs { images: BTreeMap::new(), contexts: BTreeMap::new() };
+    let mut add = |origin: &'a Origin, paths: Option<&[String]>, at: &'a Site| {
+        if let Some(key) = substitutes.of_origin(origin) {
+            needs.read(key, paths, at);
+        } else if let Origin::Image(image) = origin {
+            let platform = platform_of(&image.on, platform, build_platform).clone();
+            needs.images.entry(ImageRequest::new(image, platform)).or_insert(at);
+        }
+    };
+    let reached = checked.reached_up_to(targets.iter().copied(), |name| substitutes.of(name).is_some());
+    let stages = checked.plan().stages.iter();
+    for stage in stages.filter(|stage| reached.contains(stage.name.as_str())) {
+        if substitutes.of(&stage.name).is_some() {
+            continue;
+        }
+        add(&stage.from, None, &stage.at);
         for step in &stage.steps {
             for (origin, paths) in step.origins() {
-                let Origin::Context(name) = origin else { continue };
-                let request = requests.entry(name).or_insert_with(|| ContextRequest {
-                    name,
-                    follow_paths: Vec::new(),
-                    at: &step.at,
-                });
-                request.follow_paths.extend(paths.iter().map(|path| path::resolve("/", path)));
+                add(origin, Some(paths), &step.at);
             }
         }
     }
-    requests.into_values().map(ContextRequest::simplified).collect()
+    // What is reached, but read by no step.
+    let plan = checked.plan();
+    let gates = plan
+        .stages
+        .iter()
+        .flat_map(|stage| stage.gates.iter().map(move |gate| (stage, gate)));
+    let gates = gates
+        .filter(|(stage, _)| reached.contains(stage.name.as_str()) && substitutes.of(&stage.name).is_none())
+        .map(|(_, gate)| (gate.stage.as_str(), &gate.at));
+    let targets = targets.iter().filter_map(|name| plan.target(name));
+    for (stage, at) in targets.map(|target| (target.stage.as_str(), &target.at)).chain(gates) {
+        if let Some(name) = substitutes.of(stage) {
+            needs.read(ContextKey { name, on: OnPlatform::Target }, None, at);
+        }
+    }
+    needs
+}
+
+impl<'a> Needs<'a> {
+    /// Files of a context are read: at these paths, or all of them.
+    fn read(&mut self, key: ContextKey, paths: Option<&[String]>, at: &'a Site) {
+        let request = self.contexts.entry(key.clone()).or_insert_with(|| ContextRequest {
+            key,
+            follow_paths: Vec::new(),
+            at,
+        });
+        match paths {
+            Some(paths) => request.follow_paths.extend(paths.iter().map(|path| path::resolve("/", path))),
+            None => request.follow_paths.push("/".to_owned()),
+        }
+    }
 }
 
 impl ContextRequest<'_> {
@@ -152,17 +213,8 @@ impl ContextRequest<'_> {
     }
 }
 
-fn reached<'a>(checked: &Checked<'a>, targets: &[&str]) -> impl Iterator<Item = &'a Stage> {
-    let reached = checked.reached(targets.iter().copied());
-    checked
-        .plan()
-        .stages
-        .iter()
-        .filter(move |stage| reached.contains(stage.name.as_str()))
-}
-
-fn platform_of<'a>(image: &Image, platform: &'a Platform, build_platform: &'a Platform) -> &'a Platform {
-    match image.on {
+fn platform_of<'a>(on: &OnPlatform, platform: &'a Platform, build_platform: &'a Platform) -> &'a Platform {
+    match on {
         OnPlatform::Target => platform,
         OnPlatform::Build => build_platform,
     }

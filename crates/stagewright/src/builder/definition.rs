@@ -8,8 +8,7 @@ use stagewright_plan::check::check;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{BuildOptions, Builder, Failure, StartError, fits, order};
-use crate::driver::{self, DriveError, Invocation};
-use crate::sources;
+use crate::driver::{self, DriveError};
 
 /// A target whose definition cannot be given away.
 #[derive(Debug, thiserror::Error)]
@@ -55,33 +54,24 @@ impl Builder {
         let checked = check(plan).map_err(StartError::from)?;
         fits(plan, &self.platform())?;
         let orders = order::orders(&checked, options, true).map_err(StartError::from)?;
-        let [order] = orders.as_slice() else {
+        let [_] = orders.as_slice() else {
             return Err(DefinitionError::Several(orders.into_iter().map(|order| order.target).collect()));
         };
         let identity = LocalIdentity::Unique(new_id().map_err(|error| StartError::Session(error.into()))?);
         let (events, _) = unbounded_channel();
         let session = self.sessions(&[], options, &events).await?.context;
-        let invocation = Invocation {
-            plan: &checked,
-            targets: vec![&order.target],
-            platform: self.platform(),
-            build_platform: self.platform(),
-            session: session.id().to_owned(),
-            identity,
-            sources: sources::read(sources::sites(plan)),
-            no_cache: options.no_cache,
-            without_caps: options.without_caps.clone(),
-        };
-        let mut lowered = None;
+        let request = self.request(plan.clone(), &orders, options, &session, &identity);
+        let mut prepared = None;
         let drive = async |gateway| {
-            lowered = Some(driver::lower(&gateway, &invocation).await?);
+            prepared = Some(driver::prepare(&gateway, &request).await?);
             Ok::<_, DriveError>(GatewayResult::single(Ref::scratch()))
         };
         let answer = self.client.build(BuildRequest::new(&session), drop, drive).await;
         session.close().await;
         answer.map_err(Failure::from)?;
 
-        let lowered = lowered.expect("the driver has succeeded");
+        let prepared = prepared.expect("the driver has succeeded");
+        let (_, lowered) = prepared.platforms.into_iter().next().expect("a request has a platform");
         let target = lowered.targets.into_iter().next().expect("one target is lowered");
         if !target.gates.is_empty() {
             let gates = target.gates.into_iter().map(|(gate, _)| gate).collect();

@@ -16,17 +16,19 @@ mod running;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use buildkit_client::session::filesend::{ExportError, ExportTarget, Exports};
 use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError, SyncEvent};
 use buildkit_client::session::secrets::Secrets;
 use buildkit_client::session::ssh::SshAgents;
-use buildkit_client::{Client, SessionError, SessionOptions};
-use buildkit_gateway::{GatewayError, Worker};
-use buildkit_llb::{Digest, Platform};
+use buildkit_client::{Client, Session, SessionError, SessionOptions};
+use buildkit_gateway::{GatewayError, ResolveMode, Worker};
+use buildkit_llb::{Digest, LocalIdentity, Platform};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use stagewright_plan::check::check;
+use stagewright_plan::lower::MAIN_CONTEXT;
 use stagewright_plan::{Build, Outcome, Plan, Problems, describe};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -47,8 +49,10 @@ pub(crate) use running::Written;
 #[cfg(feature = "cli")]
 pub(crate) use output::fields;
 
+use crate::driver::Request;
+use crate::driver::contexts::{ContextValue, GivenContext, GivenDirectory};
 use crate::sources;
-use order::{MAIN_CONTEXT, Order};
+use order::Order;
 use running::{Sessions, Work};
 
 /// A connection to a daemon, to build with.
@@ -176,18 +180,46 @@ impl Builder {
         order::check_given(&checked, &orders, options)?;
         let (events, received) = unbounded_channel();
         let sessions = self.sessions(&orders, options, &events).await?;
-        let work = Work {
-            client: self.client.clone(),
-            orders,
-            sessions,
-            platform: self.platform(),
-            sources: sources::read(sources::sites(&plan)),
-            no_cache: options.no_cache,
-            without_caps: options.without_caps.clone(),
-            plan,
-            events,
-        };
+        let identity = LocalIdentity::Session(sessions.context.id().to_owned());
+        let request = self.request(plan, &orders, options, &sessions.context, &identity);
+        let work = Work { client: self.client.clone(), request, orders, sessions, events };
         Ok(Running::start(work, received))
+    }
+
+    /// What the driver is asked for.
+    fn request(
+        &self,
+        plan: Plan,
+        orders: &[Order],
+        options: &BuildOptions,
+        session: &Session,
+        identity: &LocalIdentity,
+    ) -> Request {
+        let local = |name: &str| GivenContext {
+            name: name.to_owned(),
+            platform: None,
+            value: ContextValue::Local(GivenDirectory {
+                name: name.to_owned(),
+                session: session.id().to_owned(),
+                identity: identity.clone(),
+                shared_key: String::new(),
+                ignore: None,
+            }),
+        };
+        let names = options.contexts.keys().map(String::as_str);
+        let sources = sources::read(sources::sites(&plan));
+        Request {
+            plans: vec![(self.platform(), Arc::new(plan))],
+            targets: orders.iter().map(|order| order.target.clone()).collect(),
+            build_platform: self.platform(),
+            settings: options.settings.clone(),
+            contexts: names.chain([MAIN_CONTEXT]).map(local).collect(),
+            cache_imports: Vec::new(),
+            resolve_mode: ResolveMode::Default,
+            sources,
+            multi_platform: false,
+            without_caps: options.without_caps.clone(),
+        }
     }
 
     async fn new(client: Client) -> Result<Self, BuilderError> {

@@ -7,6 +7,7 @@ use buildkit_client::docker_config::DockerSource;
 use buildkit_client::session::auth::Auth;
 use buildkit_client::session::secrets::Secret;
 use buildkit_client::session::ssh::SshAgent;
+use stagewright_plan::lower::{NoCache, Settings};
 
 use super::output::Output;
 
@@ -24,7 +25,7 @@ pub struct BuildOptions {
     pub(super) ssh: BTreeMap<String, SshAgent>,
     pub(super) context: PathBuf,
     pub(super) contexts: BTreeMap<String, PathBuf>,
-    pub(super) no_cache: bool,
+    pub(super) settings: Settings,
     pub(super) without_caps: BTreeSet<String>,
 }
 
@@ -48,7 +49,7 @@ impl BuildOptions {
             ssh: BTreeMap::new(),
             context: context.into(),
             contexts: BTreeMap::new(),
-            no_cache: false,
+            settings: Settings::default(),
             without_caps: BTreeSet::new(),
         }
     }
@@ -109,7 +110,7 @@ impl BuildOptions {
 
     /// Runs every step, cached or not.
     pub fn no_cache(mut self) -> Self {
-        self.no_cache = true;
+        self.settings.no_cache = NoCache::All;
         self
     }
 

@@ -10,19 +10,17 @@ use std::time::Duration;
 
 use buildkit_client::session::filesend::{ExportError, Exports};
 use buildkit_client::{BuildRequest, CancellationToken, Client, Session};
-use buildkit_llb::{LocalIdentity, OpError, Platform};
+use buildkit_llb::OpError;
 use futures_util::Stream;
 use futures_util::future::join_all;
-use stagewright_plan::Plan;
-use stagewright_plan::check::check;
-use stagewright_plan::lower::{Lowered, LoweredTarget};
+use stagewright_plan::lower::LoweredTarget;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, RwLock};
 use tokio::time::sleep;
 
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
-use crate::driver::{self, Invocation};
+use crate::driver::{self, Prepared, Request};
 
 /// How long the daemon may take to close the sessions of a build that was cancelled.
 const CANCELLED_CLOSE_LIMIT: Duration = Duration::from_millis(500);
@@ -64,13 +62,9 @@ impl Written {
 /// All that a build needs.
 pub(super) struct Work {
     pub(super) client: Client,
-    pub(super) plan: Plan,
+    pub(super) request: Request,
     pub(super) orders: Vec<Order>,
     pub(super) sessions: Sessions,
-    pub(super) platform: Platform,
-    pub(super) sources: BTreeMap<String, String>,
-    pub(super) no_cache: bool,
-    pub(super) without_caps: BTreeSet<String>,
     pub(super) events: UnboundedSender<Event>,
 }
 
@@ -159,23 +153,11 @@ impl std::fmt::Debug for Running {
 impl Work {
     /// Builds every target on the one connection, each to its own end.
     async fn run(self, cancel: CancellationToken, commits: Arc<RwLock<()>>) -> Report {
-        let Self { client, plan, orders, sessions, platform, sources, no_cache, without_caps, events } = self;
-        let checked = check(&plan).expect("a Plan is checked before its build is started");
-        let session = sessions.context.id().to_owned();
+        let Self { client, request, orders, sessions, events } = self;
         let targets = Targets {
             client,
-            invocation: Invocation {
-                plan: &checked,
-                targets: orders.iter().map(|order| order.target.as_str()).collect(),
-                build_platform: platform.clone(),
-                platform,
-                identity: LocalIdentity::Session(session.clone()),
-                session,
-                sources,
-                no_cache,
-                without_caps,
-            },
-            lowered: OnceCell::new(),
+            request,
+            prepared: OnceCell::new(),
             sessions: &sessions,
             events,
             cancel: cancel.clone(),
@@ -199,10 +181,10 @@ impl Work {
 /// What the builds of all targets share.
 struct Targets<'a> {
     client: Client,
-    invocation: Invocation<'a>,
+    request: Request,
     /// Lowered by the build that gets there first, with one answer for each image: the others wait for it. If that
     /// build fails, perhaps as it dies of something else, the next one tries.
-    lowered: OnceCell<Lowered>,
+    prepared: OnceCell<Prepared>,
     sessions: &'a Sessions,
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
@@ -230,11 +212,10 @@ impl Targets<'_> {
         let target = &order.target;
         let on_status = |update| self.tell(Event::Status { target: target.clone(), update });
         let drive = async |gateway| {
-            let lowered = self.lowered.get_or_try_init(|| driver::lower(&gateway, &self.invocation));
-            let Lowered { graph, targets } = lowered.await?;
-            let own = targets.iter().find(|own| own.name == *target).expect("every target is lowered");
-            self.tell(Event::Lowered { target: target.clone(), vertices: vertices(graph, own)? });
-            driver::drive(&gateway, graph, own).await
+            let prepared = self.prepared.get_or_try_init(|| driver::prepare(&gateway, &self.request));
+            let prepared = prepared.await?;
+            self.tell(Event::Lowered { target: target.clone(), vertices: vertices(prepared, target)? });
+            driver::drive(&gateway, prepared, target).await
         };
         let answer = match self.client.build(request, on_status, drive).await {
             Ok(answer) => answer,
@@ -279,15 +260,17 @@ async fn commit(exports: Exports, commits: Arc<RwLock<()>>) -> Result<(), Export
     }
 }
 
-/// The vertices of a target and of the gates that are solved beside it, each once.
-fn vertices(graph: &buildkit_llb::Graph, target: &LoweredTarget) -> Result<Vec<Vertex>, OpError> {
+/// The vertices of a target and of the gates that are solved beside it, on all platforms, each once.
+fn vertices(prepared: &Prepared, target: &str) -> Result<Vec<Vertex>, OpError> {
     let mut vertices: Vec<Vertex> = Vec::new();
-    for output in target.gates.iter().map(|(_, output)| *output).chain([target.output]) {
-        let definition = graph.definition(output)?;
-        for digest in definition.digests() {
-            let name = definition.metadata().get(&digest).and_then(|metadata| metadata.custom_name());
-            let vertex = Vertex { digest: digest.to_string(), name: name.unwrap_or_default().to_owned() };
-            if !vertices.contains(&vertex) {
+    let mut seen = BTreeSet::new();
+    for (_, lowered) in &prepared.platforms {
+        let LoweredTarget { gates, output, .. } = lowered.target(target);
+        for output in gates.iter().map(|(_, output)| *output).chain([*output]) {
+            let definition = lowered.graph.definition(output)?;
+            for digest in definition.digests().filter(|digest| seen.insert(*digest)) {
+                let name = definition.metadata().get(&digest).and_then(|metadata| metadata.custom_name());
+                let vertex = Vertex { digest: digest.to_string(), name: name.unwrap_or_default().to_owned() };
                 vertices.push(vertex);
             }
         }

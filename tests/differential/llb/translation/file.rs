@@ -52,7 +52,7 @@ impl Walk<'_> {
                 ..llb::MkfileAction::new(
                     resolve(&mkfile.path),
                     mkfile.mode,
-                    stagewright_tests::unhex(&mkfile.data),
+                    super::super::hex::decode(&mkfile.data),
                 )
             }
             .into(),

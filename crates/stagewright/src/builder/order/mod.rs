@@ -5,7 +5,7 @@
 mod error;
 mod taken;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use buildkit_client::session::filesend::ExportTarget;
 use buildkit_llb::ImageRef;
 use stagewright_plan::Plan;
 use stagewright_plan::check::Checked;
-use stagewright_plan::lower::contexts;
+use stagewright_plan::lower::{MAIN_CONTEXT, context_name, contexts};
 use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
@@ -159,18 +159,20 @@ fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) ->
         return Err(OptionsError::MainContext);
     }
     let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
-    let known: Vec<String> = contexts(plan, &all)
-        .into_iter()
-        .map(|context| context.name.to_owned())
-        .filter(|name| name != MAIN_CONTEXT)
-        .collect();
-    if let Some(name) = options.contexts.keys().find(|name| !known.contains(name)) {
-        return Err(OptionsError::UnknownContext { name: name.clone(), known });
+    let given: BTreeSet<String> = options.contexts.keys().map(|name| context_name(name)).collect();
+    let read = |targets: &[&str]| {
+        let requests = contexts(plan, targets, &given).into_iter();
+        requests
+            .map(|context| context.key.name)
+            .filter(|name| name != MAIN_CONTEXT)
+            .collect::<BTreeSet<String>>()
+    };
+    let known = read(&all);
+    if let Some(name) = given.difference(&known).next() {
+        return Err(OptionsError::UnknownContext { name: name.clone(), known: known.into_iter().collect() });
     }
-    for context in contexts(plan, targets) {
-        if context.name != MAIN_CONTEXT && !options.contexts.contains_key(context.name) {
-            return Err(OptionsError::NoContext { name: context.name.to_owned() });
-        }
+    if let Some(name) = read(targets).difference(&given).next() {
+        return Err(OptionsError::NoContext { name: name.clone() });
     }
     let known: Vec<String> = plan.agents(&all).into_iter().map(str::to_owned).collect();
     if let Some(id) = options.ssh.keys().find(|id| !known.contains(id)) {
@@ -182,9 +184,6 @@ fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) ->
         None => Ok(()),
     }
 }
-
-/// The context that is always given.
-pub(super) const MAIN_CONTEXT: &str = "context";
 
 /// The full names of each target's image.
 fn tags<'a>(

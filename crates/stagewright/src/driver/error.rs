@@ -1,0 +1,146 @@
+//! Why a build is given up before the daemon ends it.
+
+use std::sync::Arc;
+
+use buildkit_gateway::{GatewayError, Unsupported};
+use buildkit_llb::{OpError, Platform};
+use buildkit_patterns::ignore::IgnoreError;
+use buildkit_patterns::pattern::PatternError;
+use stagewright_plan::{Problem, Problems, Site};
+
+/// Why a build is given up before the daemon ends it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    /// The daemon does not say what it can do.
+    #[error("the daemon does not say what it can do: {0}")]
+    Ping(#[source] GatewayError),
+    /// An image cannot be had.
+    #[error("image `{name}` for {platform}: {source}")]
+    Image {
+        /// Its full name.
+        name: String,
+        /// The platform that was asked for.
+        platform: Platform,
+        /// Where it is named first.
+        at: Site,
+        /// What the daemon or the registry tells.
+        source: GatewayError,
+    },
+    /// An image has a config that does not read.
+    #[error("image `{name}` has a config that does not read: {source}")]
+    ImageConfig {
+        /// Its full name.
+        name: String,
+        /// Where it is named first.
+        at: Site,
+        /// Why.
+        source: Arc<serde_json::Error>,
+    },
+    /// A context cannot be had.
+    #[error("context `{context}`: {source}")]
+    Context {
+        /// The context's name.
+        context: String,
+        /// What the daemon tells.
+        source: GatewayError,
+    },
+    /// The ignore file of a context cannot be had. A build without it could take in what must stay out.
+    #[error("the {file} of context `{context}` cannot be read: {source}")]
+    Ignore {
+        /// The context's name.
+        context: String,
+        /// The file.
+        file: String,
+        /// What the daemon tells.
+        source: GatewayError,
+    },
+    /// The ignore file of a context is no text.
+    #[error("the {file} of context `{context}`: {source}")]
+    IgnoreText {
+        /// The context's name.
+        context: String,
+        /// The file.
+        file: String,
+        /// Why.
+        source: IgnoreError,
+    },
+    /// The ignore file of a context has a line that means nothing.
+    #[error("the {file} of context `{context}`: {source}")]
+    IgnorePattern {
+        /// The context's name.
+        context: String,
+        /// The file.
+        file: String,
+        /// Which, and why.
+        source: PatternError,
+    },
+    /// Caches are given, and the daemon takes none from a frontend.
+    #[error("caches cannot be imported: {0}")]
+    CacheImports(#[source] Unsupported),
+    /// The Plan does not hold together.
+    #[error(transparent)]
+    Problems(#[from] Problems),
+    /// The Plan cannot be built in this world.
+    #[error("{}", .0.message)]
+    Plan(Box<Problem>),
+    /// An op that no daemon would take.
+    #[error(transparent)]
+    Op(#[from] OpError),
+    /// A step of the target failed.
+    #[error(transparent)]
+    Target(GatewayError),
+    /// A gate failed.
+    #[error("gate `{gate}`: {source}")]
+    Gate {
+        /// The tester's name.
+        gate: String,
+        /// What the daemon tells.
+        source: GatewayError,
+    },
+}
+
+impl DriveError {
+    /// What the daemon said, if it was the daemon.
+    #[must_use]
+    pub fn daemon(&self) -> Option<&GatewayError> {
+        match self {
+            Self::Ping(source)
+            | Self::Image { source, .. }
+            | Self::Context { source, .. }
+            | Self::Ignore { source, .. }
+            | Self::Target(source)
+            | Self::Gate { source, .. } => Some(source),
+            Self::ImageConfig { .. }
+            | Self::IgnoreText { .. }
+            | Self::IgnorePattern { .. }
+            | Self::CacheImports(_)
+            | Self::Problems(_)
+            | Self::Plan(_)
+            | Self::Op(_) => None,
+        }
+    }
+
+    /// What is wrong with the program, if it is about a place in it.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        match self {
+            Self::Plan(problem) => Some(problem.as_ref().clone()),
+            Self::Image { at, .. } | Self::ImageConfig { at, .. } => {
+                Some(Problem::new(self.to_string()).at(at).label("named here"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the daemon is told. Its own errors go back as they came.
+impl From<&DriveError> for GatewayError {
+    fn from(error: &DriveError) -> Self {
+        match (error.daemon(), error) {
+            (Some(own), _) => own.clone(),
+            (None, DriveError::Plan(problem)) => Self::new(problem.to_string()),
+            (None, other) => Self::new(other.to_string()),
+        }
+    }
+}

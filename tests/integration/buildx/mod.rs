@@ -1,3 +1,0 @@
-//! docker buildx, as docker's plugin where docker is installed and by itself where not.
-
-mod harness;
