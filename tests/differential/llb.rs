@@ -7,7 +7,6 @@ mod builds;
 mod coverage;
 mod description;
 mod generator;
-mod hex;
 mod order;
 mod translation;
 

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use stagewright_tests::{names, signal};
+
 use crate::support::{eventually, program, run, stdout, unique};
 
 /// Files of four gigabytes that take no time to make and long to send, between small ones.
@@ -43,18 +45,6 @@ fn spawn(command: &mut Command) -> Child {
 fn ended(command: &mut Command) -> (Option<i32>, String) {
     let output = run(command);
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 /// Bytes of what is under way in a directory.
@@ -137,7 +127,7 @@ async fn a_signal_in_the_middle_leaves_the_old_file_and_nothing_else() {
         eventually("bytes come", Duration::from_secs(60), || under_way(&place) > 1 << 20).await;
         let start = Instant::now();
         for name in signals {
-            signal(&child, name);
+            signal(child.id(), name);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let output = child.wait_with_output().unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stagewright::{BuildOptions, Event};
@@ -111,10 +112,17 @@ async fn three_images_share_what_they_have_in_common() {
         assert!(env.contains(&Value::from("NODE_ENV=production")), "{config}");
     }
 
-    // Again: nothing runs, nothing of the context's files is sent.
-    let again = build_plan(&plan, &pushed(project.path(), &tag)).await.expect_success();
-    assert_eq!(again.ran(), Vec::<String>::new());
-    assert!(sent(&again).iter().all(|(_, bytes)| *bytes < context[0].1 / 2), "{:?}", sent(&again));
+    // Again: nothing runs, nothing of the context's files is sent. A build that comes before the daemon has let go of
+    // the one before sends them once more.
+    let start = Instant::now();
+    loop {
+        let again = build_plan(&plan, &pushed(project.path(), &tag)).await.expect_success();
+        assert_eq!(again.ran(), Vec::<String>::new());
+        if sent(&again).iter().all(|(_, bytes)| *bytes < context[0].1 / 2) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", sent(&again));
+    }
 
     // One file of one service: only what reads it runs.
     let source = project.path().join("packages/api/src/main.ts");

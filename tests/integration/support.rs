@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
 use stagewright::{BuildOptions, Builder, Event, Report, Running};
 use stagewright_plan::Plan;
 use stagewright_tests::Environment;
@@ -92,6 +93,25 @@ pub(crate) async fn eventually(what: &str, limit: Duration, condition: impl Fn()
         assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Waits until the daemon has let go of the files that it took from a directory under this name.
+///
+/// It does so in its own time after a build's end. A build that comes earlier takes the directory whole, whatever
+/// has changed.
+pub(crate) async fn released(directory: &str) {
+    let description = format!("local source for {directory}");
+    let in_use = || {
+        let records = stdout(Command::new("buildctl").args(["du", "--format", "{{json .}}"]));
+        let records: Vec<Value> = serde_json::from_slice(&records).unwrap();
+        let ours = records.iter().filter(|record| record["description"] == description.as_str());
+        ours.map(|record| record["inUse"] == true).collect::<Vec<_>>()
+    };
+    eventually(&description, Duration::from_secs(60), || {
+        let in_use = in_use();
+        !in_use.is_empty() && !in_use.contains(&true)
+    })
+    .await;
 }
 
 /// The Plan that a program of this workspace prints.

@@ -1,7 +1,8 @@
 //! Real parts that tests and tasks share: the fixtures' addresses, a client of the loopback registry,
-//! OCI archives, and small helpers.
+//! OCI archives, docker buildx, and small helpers.
 
 mod archive;
+pub mod buildx;
 mod environment;
 mod files;
 mod hex;
@@ -9,6 +10,7 @@ mod process;
 mod registry;
 
 pub use archive::{Archive, ArchiveError, Descriptor};
+pub use buildx::Buildx;
 pub use environment::{BUILDKIT_HOST, Environment, REGISTRY};
 pub use files::names;
 pub use hex::{hex, unhex};

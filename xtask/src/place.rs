@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -37,6 +38,13 @@ impl Place {
                 .join(".cache"),
         };
         Ok(Self { root, target, cache: cache.join("stagewright") })
+    }
+
+    /// Cargo, in the checkout.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(&self.root);
+        command
     }
 
     /// The state of `cargo xtask up`.

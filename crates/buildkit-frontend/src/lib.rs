@@ -25,12 +25,15 @@
 //! (BuildKit v0.34 `frontend/gateway/gateway.go`, `frontend/gateway/grpcclient/client.go`.)
 
 pub mod caps;
+mod entry;
 mod environment;
 mod options;
 mod panics;
 mod serve;
 mod stdio;
+pub mod subrequests;
 
+pub use entry::{Entry, EntryError};
 pub use environment::{Environment, EnvironmentError, is_inside};
 pub use options::{
     CheckOptions, ContextOptions, EntryOptions, Epoch, NamedContext, NoCache, OptionProblem, Options,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use buildkit_llb::{Definition, Platform};
 use buildkit_proto::gateway::llb_bridge_client::LlbBridgeClient;
-use buildkit_proto::{entries, gateway as pb};
+use buildkit_proto::{entries, gateway as pb, into_map};
 use bytes::Bytes;
 use prost::Message as _;
 use tonic::Code;
@@ -12,6 +12,7 @@ use tonic::Code;
 use crate::caps::{CapSet, Caps, Worker};
 use crate::channel::Channel;
 use crate::errdefs::{GatewayError, Source};
+use crate::policy::SourcePolicy;
 use crate::result::{GatewayResult, Ref, Refs};
 
 /// Largest message in either direction, as daemons limit them.
@@ -23,56 +24,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 /// the daemon then stops what only that call asked for.
 #[derive(Debug, Clone)]
 pub struct Gateway<C> {
-    bridge: LlbBridgeClient<C>,
-}
-
-/// Which image config is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct ImageRequest {
-    /// The image: `docker.io/library/debian:bookworm-slim`.
-    pub reference: String,
-    /// The platform; the worker's own if absent.
-    ///
-    /// An image without an index answers for *any* platform: compare the config's.
-    pub platform: Option<Platform>,
-    /// Where the daemon looks.
-    pub mode: ResolveMode,
-    /// The name of the vertex that progress shows; empty for the daemon's default.
-    pub log_name: String,
-    /// The OCI layout of a client that has it, instead of a registry.
-    pub layout: Option<LayoutStore>,
-}
-
-/// An OCI layout of a client.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LayoutStore {
-    /// The session that serves it.
-    pub session: String,
-    /// Its name in the session.
-    pub store: String,
-}
-
-/// Where the daemon looks for an image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ResolveMode {
-    /// As the daemon is set up.
-    #[default]
-    Default,
-    /// At the registry, always.
-    Pull,
-    /// What is there already, then the registry.
-    Local,
-}
-
-/// An image's config.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageConfig {
-    /// The digest of the image's manifest or index.
-    pub digest: String,
-    /// The config, as JSON.
-    pub config: Bytes,
-    /// The reference that the daemon resolved; a source policy may have changed it.
-    pub reference: String,
+    pub(crate) bridge: LlbBridgeClient<C>,
 }
 
 /// How a definition is solved.
@@ -82,6 +34,8 @@ pub struct SolveOptions {
     pub evaluate: bool,
     /// Caches to look into. (Those of the build itself are ignored in gateway mode.)
     pub cache_imports: Vec<CacheImport>,
+    /// What sources may be used, beside what the build itself says about that.
+    pub policies: Vec<SourcePolicy>,
 }
 
 /// One cache outside the daemon.
@@ -174,26 +128,19 @@ impl<C: Channel> Gateway<C> {
         })
     }
 
-    /// Asks for an image's config.
+    /// The definitions that the build was given, by name: contexts, and the file that says what to build.
     ///
     /// # Errors
-    /// As the daemon or the registry tells.
-    pub async fn resolve_image_config(&self, image: &ImageRequest) -> Result<ImageConfig, GatewayError> {
-        let layout = image.layout.clone();
-        let resolver_type = layout.is_some().into();
-        let LayoutStore { session, store } = layout.unwrap_or_default();
-        let request = pb::ResolveImageConfigRequest {
-            resolver_type,
-            session_id: session,
-            store_id: store,
-            r#ref: image.reference.clone(),
-            platform: image.platform.as_ref().map(platform_to_pb),
-            resolve_mode: image.mode.name().to_owned(),
-            log_name: image.log_name.clone(),
-            ..Default::default()
+    /// As the daemon tells, and for a definition that does not read.
+    pub async fn inputs(&self) -> Result<BTreeMap<String, Definition>, GatewayError> {
+        let answer = self.bridge.clone().inputs(pb::InputsRequest {}).await?.into_inner();
+        let read = |(name, definition)| match Definition::from_pb(definition) {
+            Ok(definition) => Ok((name, definition)),
+            Err(error) => {
+                Err(GatewayError::new(format!("the build's input `{name}` does not read: {error}")))
+            }
         };
-        let answer = self.bridge.clone().resolve_image_config(request).await?.into_inner();
-        Ok(ImageConfig { digest: answer.digest, config: answer.config, reference: answer.r#ref })
+        into_map(answer.definitions).into_iter().map(read).collect()
     }
 
     /// Solves a definition. Unless it is evaluated, nothing runs and nothing is checked yet.
@@ -357,17 +304,14 @@ impl<C: Channel> Gateway<C> {
     }
 }
 
-impl ResolveMode {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Pull => "pull",
-            Self::Local => "local",
-        }
-    }
-}
-
 impl FileStat {
+    /// Whether it is a directory.
+    #[must_use]
+    pub fn is_dir(&self) -> bool {
+        // The bit of Go's `os.ModeDir`.
+        self.mode & (1 << 31) != 0
+    }
+
     fn from_pb(stat: buildkit_proto::fsutil::Stat) -> Self {
         Self {
             path: stat.path,
@@ -381,7 +325,7 @@ impl FileStat {
     }
 }
 
-fn platform_to_pb(platform: &Platform) -> buildkit_proto::pb::Platform {
+pub(crate) fn platform_to_pb(platform: &Platform) -> buildkit_proto::pb::Platform {
     buildkit_proto::pb::Platform {
         architecture: platform.architecture.clone(),
         os: platform.os.clone(),
@@ -401,6 +345,7 @@ fn solve_request(options: &SolveOptions) -> pb::SolveRequest {
         allow_result_array_ref: true,
         cache_imports: imports.collect(),
         evaluate: options.evaluate,
+        source_policies: options.policies.iter().map(SourcePolicy::to_pb).collect(),
         ..Default::default()
     }
 }

@@ -23,13 +23,17 @@ mod caps;
 mod channel;
 pub mod errdefs;
 mod gateway;
+mod policy;
 mod result;
+mod sources;
 
 pub use caps::{CapSet, Caps, Unsupported, Worker};
 pub use channel::Channel;
 pub use errdefs::GatewayError;
-pub use gateway::{
-    CacheImport, FileRange, FileStat, FrontendSolve, Gateway, ImageConfig, ImageRequest, LayoutStore,
-    ResolveMode, SolveOptions, Warning,
-};
+pub use gateway::{CacheImport, FileRange, FileStat, FrontendSolve, Gateway, SolveOptions, Warning};
+pub use policy::{AttrCondition, AttrConstraint, SourceAction, SourceMatch, SourcePolicy, SourceRule};
 pub use result::{Attestation, AttestationKind, GatewayResult, Ref, Refs, Subject, metadata};
+pub use sources::{
+    AttestationChain, ChecksumAlgorithm, ImageConfig, ImageRequest, LayoutStore, ResolveMode, SourceId,
+    SourceMeta, SourceRequest, SourceState,
+};

@@ -7,7 +7,7 @@ use buildkit_llb::{Definition, Metadata};
 use buildkit_proto::pb;
 use serde::Deserialize;
 
-use super::hex;
+use stagewright_tests::{hex, unhex};
 
 /// Every part of a definition.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -89,7 +89,7 @@ impl From<&Definition> for Answer {
         Self {
             error: String::new(),
             ops: ops
-                .map(|op| OpBytes { digest: op.digest.to_string(), hex: hex::encode(&op.bytes) })
+                .map(|op| OpBytes { digest: op.digest.to_string(), hex: hex(&op.bytes) })
                 .collect(),
             metadata: definition
                 .metadata()
@@ -184,7 +184,7 @@ impl Answer {
     }
 
     fn text(&self) -> String {
-        let def = self.ops.iter().map(|op| hex::decode(&op.hex).into()).collect();
+        let def = self.ops.iter().map(|op| unhex(&op.hex).into()).collect();
         match Definition::from_pb(pb::Definition { def, ..pb::Definition::default() }) {
             Ok(definition) => definition.to_string(),
             Err(error) => format!("{error}\n"),

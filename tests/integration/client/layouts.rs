@@ -103,7 +103,8 @@ async fn a_cache_is_written_to_a_directory_and_read_from_it() {
     let import = CacheImport { kind: "local".to_owned(), attrs: attrs.into() };
     let shown = Shown::default();
     let drive = async |gateway: BuildGateway| {
-        let options = SolveOptions { evaluate: true, cache_imports: vec![import.clone()] };
+        let options =
+            SolveOptions { evaluate: true, cache_imports: vec![import.clone()], ..SolveOptions::default() };
         let reference = gateway.solve(&definition, &options).await?;
         Ok::<_, GatewayError>(GatewayResult::single(reference))
     };

@@ -17,7 +17,7 @@ use buildkit_llb::{Graph, LocalIdentity, LocalSource, Metadata};
 use stagewright::{Build, BuildOptions, Scratch, Targets};
 
 use super::connect;
-use crate::support::{builder, directory, end, unique, write};
+use crate::support::{builder, directory, end, released, unique, write};
 
 /// An upload that has ended.
 struct Upload {
@@ -52,7 +52,8 @@ impl Upload {
     }
 }
 
-/// Sends a directory over a connection and a session of its own; `ask` says what of it is wanted.
+/// Sends a directory over a connection and a session of its own, under a name that goes with the key; `ask` says what
+/// of it is wanted. The daemon has let go of it then.
 async fn upload(
     from: &Path,
     key: &str,
@@ -64,7 +65,8 @@ async fn upload(
         Exports::prepare([(0, ExportTarget::Directory(to.path().join("out"), Default::default()))]).unwrap();
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
-    let files = FileSync::new([("context", LocalDir::open(from).unwrap())]).observe(move |event| {
+    let name = format!("context-{key}");
+    let files = FileSync::new([(name.as_str(), LocalDir::open(from).unwrap())]).observe(move |event| {
         seen.lock().unwrap().push(event.clone());
         on_event(event);
     });
@@ -75,7 +77,7 @@ async fn upload(
     let client = connect().await;
     let session = client.session(options).await.unwrap();
     let mut graph = Graph::new();
-    let mut local = LocalSource::new("context", LocalIdentity::Session(session.id().to_owned()));
+    let mut local = LocalSource::new(name.clone(), LocalIdentity::Session(session.id().to_owned()));
     ask(&mut local);
     let local = graph.add(local, Metadata::default()).unwrap();
     let definition = graph.definition(Some(local.root())).unwrap();
@@ -90,6 +92,9 @@ async fn upload(
         fs::remove_dir(to.path().join("out")).unwrap();
     }
     session.close().await;
+    if solved.is_ok() {
+        released(&name).await;
+    }
     let events = events.lock().unwrap().clone();
     Upload { result: solved.map(|_| to).map_err(|error| format!("{error:?}")), events }
 }
@@ -194,10 +199,11 @@ async fn a_daemon_that_wants_metadata_gets_no_content() {
         ("z", "content"),
     ]);
     let ask = |local: &mut LocalSource| local.metadata_only = Some(vec!["**/*.lock".to_owned()]);
-    let upload = upload(context.path(), &unique(), ask, |_| {}).await;
+    let key = unique();
+    let upload = upload(context.path(), &key, ask, |_| {}).await;
     assert_eq!(upload.sent(), Sent { entries: 4, files: 1, bytes: 4 });
     assert!(upload.events.contains(&SyncEvent::Skipped {
-        directory: "context".to_owned(),
+        directory: format!("context-{key}"),
         path: "\".fsutil-metadata\"".to_owned(),
         reason: SkipReason::Reserved,
     }));

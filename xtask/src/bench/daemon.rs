@@ -9,7 +9,7 @@ use buildkit_client::daemon::{Daemon, DaemonOptions};
 
 use super::measure::{Bench, Measured};
 use crate::place::Place;
-use crate::{packages, process, tools};
+use crate::{packages, process, tools, up};
 
 /// Nothing is thrown away in the middle of a round.
 const CONFIG: &str = "[worker.oci]\ngc = false\n";
@@ -43,8 +43,7 @@ impl BenchDaemon {
         let tools = tools::ensure(place)?;
         let mut options = DaemonOptions::new(tools.join("buildkitd"), state(work));
         options.config = CONFIG.to_owned();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let daemon = runtime.block_on(Daemon::start(options)).context("cannot start buildkitd")?;
+        let daemon = up::start_daemon(options)?;
         Ok(Self { daemon, buildctl: tools.join("buildctl") })
     }
 

@@ -15,7 +15,7 @@ pub(super) fn ours(place: &Place, scale: Scale) -> Result<PathBuf> {
         Scale::Full => release(place, &["--package", "stagewright-bench"]),
         Scale::Smoke => {
             // As the tests build them: with other features everything would be compiled once more.
-            process::run(cargo(place).args(["build", "--workspace", "--bins", "--all-features"]))?;
+            process::run(place.cargo().args(["build", "--workspace", "--bins", "--all-features"]))?;
             Ok(place.target.join("debug"))
         }
     }
@@ -23,14 +23,8 @@ pub(super) fn ours(place: &Place, scale: Scale) -> Result<PathBuf> {
 
 /// Builds what these arguments name as it is given to users; gives the directory of the programs.
 pub(super) fn release(place: &Place, what: &[&str]) -> Result<PathBuf> {
-    process::run(cargo(place).args(["build", "--release"]).args(what))?;
+    process::run(place.cargo().args(["build", "--release"]).args(what))?;
     Ok(place.target.join("release"))
-}
-
-fn cargo(place: &Place) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(&place.root);
-    command
 }
 
 /// Builds a Go program of `tools/`.

@@ -55,21 +55,21 @@ pub(crate) fn test(place: &Place, bless: bool) -> Result<()> {
 
 /// What needs no servers.
 fn checks(place: &Place, report: &mut Report) {
-    report.part("format", || run(cargo(place).args(["fmt", "--all", "--check"])));
+    report.part("format", || run(place.cargo().args(["fmt", "--all", "--check"])));
     report.part("clippy", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--keep-going"];
-        run(cargo(place).args(arguments).args(["--", "--deny", "warnings"]))
+        run(place.cargo().args(arguments).args(["--", "--deny", "warnings"]))
     });
     for (name, features) in [("none", ""), ("client", "client")] {
         report.part(&format!("clippy, features: {name}"), || {
             let arguments = ["clippy", "--package", FEATURED, "--all-targets", "--no-default-features"];
             let features = ["--features", features, "--", "--deny", "warnings"];
-            run(cargo(place).args(arguments).args(features))
+            run(place.cargo().args(arguments).args(features))
         });
     }
     report.part("docs", || {
         let arguments = ["doc", "--workspace", "--all-features", "--no-deps", "--keep-going"];
-        run(cargo(place).args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
+        run(place.cargo().args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
     });
     report.part("codegen", || Ok(codegen::run(true)?));
     report.part("tidy", || tidy::run(place));
@@ -92,10 +92,10 @@ fn fixtures(place: &Place, report: &mut Report) -> Result<Fixtures> {
 
 fn tests(place: &Place, fixtures: &Fixtures, report: &mut Report) {
     // Integration tests run the examples as their users do.
-    report.part("programs", || run(cargo(place).args(["build", "--workspace", "--bins", "--all-features"])));
+    report.part("programs", || run(place.cargo().args(["build", "--workspace", "--bins", "--all-features"])));
     let workspace = ["test", "--workspace", "--all-features", "--no-fail-fast"];
     let mut part = |name: &str, which: &[&str]| {
-        let mut command = cargo(place);
+        let mut command = place.cargo();
         fixtures.apply(command.args(workspace).args(which));
         report.tests(name, &mut command);
     };
@@ -105,14 +105,8 @@ fn tests(place: &Place, fixtures: &Fixtures, report: &mut Report) {
         part(binary, &["--test", binary]);
     }
     let arguments = ["test", "--package", FEATURED, "--no-default-features", "--lib", "--no-fail-fast"];
-    report.tests("unit tests, features: none", cargo(place).args(arguments));
+    report.tests("unit tests, features: none", place.cargo().args(arguments));
     report.part("bench smoke", || bench::bench(place, &[], bench::Scale::Smoke));
-}
-
-fn cargo(place: &Place) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(&place.root);
-    command
 }
 
 /// How the parts went.

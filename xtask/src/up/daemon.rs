@@ -23,11 +23,16 @@ pub(super) fn start(state: &Path, program: &Path, registry: &str) -> Result<Star
     }
     let mut options = DaemonOptions::new(program, state);
     options.config = config;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let daemon = runtime.block_on(Daemon::start(options)).context("cannot start buildkitd")?;
+    let daemon = start_daemon(options)?;
     let address = daemon.endpoint().to_string();
     daemon.detach();
     Ok(Started { address, started })
+}
+
+/// Starts buildkitd, and waits until it serves.
+pub(crate) fn start_daemon(options: DaemonOptions) -> Result<Daemon> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(Daemon::start(options)).context("cannot start buildkitd")
 }
 
 /// Stops buildkitd if it runs, and cleans up after one that was killed.

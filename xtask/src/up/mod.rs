@@ -16,6 +16,8 @@ use stagewright_tests::{BUILDKIT_HOST, REGISTRY};
 use crate::place::Place;
 use crate::{packages, tools};
 
+pub(crate) use daemon::start_daemon;
+
 /// Where each has its state, below `target/up`.
 const REGISTRY_STATE: &str = "registry";
 const DAEMON_STATE: &str = "buildkit";

@@ -1,6 +1,6 @@
 //! A blob while it is written: beside the blobs, until it is whole and what was announced.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 
 use buildkit_llb::Digest;
@@ -63,16 +63,8 @@ impl BlobWriter {
         }
         let path = self.layout.blob_path(&digest);
         let failed = |source| LayoutError::Io { path: path.clone(), source };
-        self.file.as_file().sync_all().map_err(failed)?;
-        let directory = self.layout.blobs();
-        fs::create_dir_all(&directory).map_err(failed)?;
-        // Temporary files are private; blobs are for whoever may read the layout.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        self.file.as_file().set_permissions(mode).map_err(failed)?;
-        self.file.persist(&path).map_err(|error| failed(error.error))?;
-        File::open(&directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(failed)?;
+        fs::create_dir_all(self.layout.blobs()).map_err(failed)?;
+        super::put_in_place(self.file, &path).map_err(failed)?;
         Ok(digest)
     }
 

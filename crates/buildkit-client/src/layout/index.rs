@@ -133,11 +133,7 @@ impl Layout {
         let write = || {
             let mut file = tempfile::Builder::new().prefix(".index-").tempfile_in(self.path())?;
             serde_json::to_writer(&mut file, index)?;
-            file.as_file()
-                .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            File::open(self.path())?.sync_all()
+            super::put_in_place(file, &path)
         };
         write().map_err(|source| LayoutError::Io { path: path.clone(), source })
     }

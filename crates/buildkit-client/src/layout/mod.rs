@@ -10,11 +10,13 @@ mod index;
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use buildkit_llb::Digest;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use tempfile::NamedTempFile;
 
 pub use blob::BlobWriter;
 pub use index::{Descriptor, Name};
@@ -177,6 +179,16 @@ impl Layout {
     fn ingest(&self) -> PathBuf {
         self.path.join("ingest")
     }
+}
+
+/// Puts a file that was written beside its place into it, for whoever may read the layout, and to stay.
+fn put_in_place(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    // Temporary files are private.
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    let directory = path.parent().expect("a file of a layout is in a directory");
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]

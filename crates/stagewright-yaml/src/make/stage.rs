@@ -27,6 +27,7 @@ impl Making<'_> {
             Gate { stage: gate.value.clone(), at: self.site(gate.place) }
         });
         plan::Stage {
+            reports: Vec::new(),
             name: name.value.clone(),
             role: role(form.role),
             from,

@@ -32,7 +32,13 @@ impl Making<'_> {
     fn listed(&self, names: &List<At<String>>, product: bool) -> impl Iterator<Item = Target> {
         names.0.iter().map(move |name| {
             self.known(name.place, &name.value);
-            Target { name: name.value.clone(), stage: name.value.clone(), product, at: self.site(name.place) }
+            Target {
+                name: name.value.clone(),
+                stage: name.value.clone(),
+                description: None,
+                product,
+                at: self.site(name.place),
+            }
         })
     }
 
@@ -54,6 +60,7 @@ impl Making<'_> {
                 return None;
             }
             Some(Target {
+                description: None,
                 name: name.value.clone(),
                 stage: name.value.clone(),
                 product: products && role == Role::Runtime && !starts.contains(name.value.as_str()),

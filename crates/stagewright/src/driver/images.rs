@@ -30,7 +30,7 @@ pub(super) async fn resolve<C: Channel>(
         platform: Some(platform.clone()),
         mode,
         log_name,
-        layout: None,
+        ..Default::default()
     };
     let answer = gateway.resolve_image_config(&asked).await.map_err(failed)?;
     let config = parse(&answer.config, &reference.to_string(), at)?;
@@ -61,6 +61,7 @@ pub(super) async fn resolve_layout<C: Channel>(
         mode: ResolveMode::Default,
         log_name,
         layout: Some(layout.clone()),
+        ..Default::default()
     };
     let failed = |source| DriveError::Image {
         name: image.to_owned(),

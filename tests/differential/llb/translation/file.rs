@@ -52,7 +52,7 @@ impl Walk<'_> {
                 ..llb::MkfileAction::new(
                     resolve(&mkfile.path),
                     mkfile.mode,
-                    super::super::hex::decode(&mkfile.data),
+                    stagewright_tests::unhex(&mkfile.data),
                 )
             }
             .into(),

@@ -1,0 +1,3 @@
+//! docker buildx, as docker's plugin where docker is installed and by itself where not.
+
+mod harness;
