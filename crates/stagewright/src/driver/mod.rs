@@ -151,7 +151,11 @@ pub(crate) async fn drive<C: Channel>(
     prepared: &Prepared,
     target: &str,
 ) -> Result<GatewayResult, DriveError> {
-    let options = SolveOptions { evaluate: true, cache_imports: prepared.cache_imports.clone() };
+    let options = SolveOptions {
+        evaluate: true,
+        cache_imports: prepared.cache_imports.clone(),
+        ..SolveOptions::default()
+    };
     let built = prepared.platforms.iter().map(async |(platform, lowered)| {
         let target = lowered.target(target);
         let filesystem = build(gateway, &lowered.graph, target, &options).await?;
