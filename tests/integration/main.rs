@@ -9,6 +9,7 @@ mod daemon;
 mod destinations;
 mod faults;
 mod faults_interrupt;
+mod frontend;
 mod gates;
 mod liar;
 mod microservices;

@@ -119,6 +119,37 @@ impl Parameters {
         &self,
         given: &[(impl AsRef<str>, impl AsRef<str>)],
     ) -> Result<Map<String, Value>, Problems> {
+        let (values, mut problems) = self.read(given);
+        for parameter in self.list.iter().filter(|parameter| parameter.required) {
+            if !values.contains_key(&parameter.name)
+                && !given.iter().any(|(name, _)| same_name(&parameter.name, name.as_ref()))
+            {
+                problems.push(
+                    parameter
+                        .problem(format!("parameter `{}` is not given and has no default", parameter.name))
+                        .help(format!("give it: --build-arg {}=…", parameter.name)),
+                );
+            }
+        }
+        Problems::none_of(problems)?;
+        Ok(values)
+    }
+
+    /// The same where a parameter that is not given may come from somewhere else.
+    ///
+    /// # Errors
+    ///
+    /// Every unknown name and wrong value, together.
+    pub fn given(
+        &self,
+        given: &[(impl AsRef<str>, impl AsRef<str>)],
+    ) -> Result<Map<String, Value>, Problems> {
+        let (values, problems) = self.read(given);
+        Problems::none_of(problems)?;
+        Ok(values)
+    }
+
+    fn read(&self, given: &[(impl AsRef<str>, impl AsRef<str>)]) -> (Map<String, Value>, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut values = Map::new();
         for (name, text) in given {
@@ -136,19 +167,7 @@ impl Parameters {
                 None => problems.push(self.unknown(name)),
             }
         }
-        for parameter in self.list.iter().filter(|parameter| parameter.required) {
-            if !values.contains_key(&parameter.name)
-                && !given.iter().any(|(name, _)| same_name(&parameter.name, name.as_ref()))
-            {
-                problems.push(
-                    parameter
-                        .problem(format!("parameter `{}` is not given and has no default", parameter.name))
-                        .help(format!("give it: --build-arg {}=…", parameter.name)),
-                );
-            }
-        }
-        Problems::none_of(problems)?;
-        Ok(values)
+        (values, problems)
     }
 
     fn unknown(&self, name: &str) -> Problem {

@@ -358,6 +358,14 @@ impl Run {
         files.chain(self.secret_env.iter().map(|secret| secret.id.as_str()))
     }
 
+    /// The ids of the caches that the command uses.
+    pub fn caches(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(|mount| match mount {
+            Mount::Cache { id, path, .. } => Some(id.as_deref().unwrap_or(path)),
+            _ => None,
+        })
+    }
+
     /// The ids of the ssh agents that the command is lent.
     pub fn agents(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|mount| match mount {

@@ -53,6 +53,8 @@
 //!
 //! * `cli` (default): [`main`] is a command line.
 //! * `client`: [`Builder`], builds on a daemon.
+//! * `frontend`: inside a BuildKit daemon [`main`] serves the build; and [`frontend()`], whose build files are of a type
+//!   of yours.
 //! * Without features, [`main`] writes the Plan as JSON, and neither tokio nor tonic is compiled.
 
 #[cfg(any(feature = "client", feature = "frontend"))]
@@ -69,6 +71,9 @@ mod cli;
 mod diagnostics;
 #[cfg(feature = "cli")]
 mod progress;
+
+#[cfg(feature = "frontend")]
+mod frontend;
 
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -97,6 +102,10 @@ pub use builder::{
 pub use cli::main;
 #[cfg(any(feature = "client", feature = "frontend"))]
 pub use driver::DriveError;
+#[cfg(feature = "frontend")]
+pub use frontend::frontend;
+#[cfg(all(feature = "frontend", feature = "yaml"))]
+pub use frontend::yaml_frontend;
 #[cfg(not(feature = "cli"))]
 pub use plain::main;
 

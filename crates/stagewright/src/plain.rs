@@ -31,6 +31,10 @@ where
     P: DeserializeOwned + JsonSchema,
     O: Outcome,
 {
+    #[cfg(feature = "frontend")]
+    if buildkit_frontend::is_inside() {
+        return crate::frontend::serve_build(&build);
+    }
     let asked = match Asked::read(env::args().skip(1)) {
         Ok(asked) => asked,
         Err(message) => return fail(&message),

@@ -40,6 +40,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
         "stagewright-tests",
         &[
             "buildkit-client",
+            "buildkit-frontend",
             "buildkit-gateway",
             "buildkit-llb",
             "buildkit-patterns",

@@ -91,6 +91,12 @@ impl<'a> Checked<'a> {
         self.runs(targets).flat_map(Run::agents).collect()
     }
 
+    /// The ids of the caches that steps of these targets use, gates included.
+    #[must_use]
+    pub fn caches(&self, targets: &[&str]) -> BTreeSet<&'a str> {
+        self.runs(targets).flat_map(Run::caches).collect()
+    }
+
     fn runs(&self, targets: &[&str]) -> impl Iterator<Item = &'a Run> {
         let reached = self.reached(targets.iter().copied());
         let stages = self

@@ -35,6 +35,10 @@ where
     P: DeserializeOwned + JsonSchema,
     O: Outcome,
 {
+    #[cfg(feature = "frontend")]
+    if buildkit_frontend::is_inside() {
+        return crate::frontend::serve_build(&build);
+    }
     let describe = |parameters: &[(String, String)], platform: &Platform| {
         describe(&build, parameters, platform, platform)
     };

@@ -20,15 +20,15 @@ use super::{DriveError, archive, images, llb_mode};
 /// The file that says what of a context is not sent.
 const IGNORE_FILE: &str = ".dockerignore";
 /// What the file is called that a server's answer becomes.
-const HTTP_FILE: &str = "context";
+pub(super) const HTTP_FILE: &str = "context";
 
 /// A given context that a build reads, and for which platform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Asked {
     /// Its position among the given ones.
-    index: usize,
+    pub(super) index: usize,
     /// The platform that is taken of it, if that makes a difference.
-    platform: Option<Platform>,
+    pub(super) platform: Option<Platform>,
 }
 
 /// The names of the contexts that are given for a platform.

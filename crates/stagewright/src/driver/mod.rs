@@ -9,6 +9,8 @@ pub(crate) mod contexts;
 mod error;
 mod given;
 mod images;
+#[cfg(feature = "frontend")]
+mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +29,8 @@ use stagewright_plan::lower::{
 use stagewright_plan::{Plan, Site};
 
 pub use error::DriveError;
+#[cfg(feature = "frontend")]
+pub(crate) use remote::remote;
 
 use contexts::GivenContext;
 use given::{Asked, Resolved, Resolver};

@@ -1,0 +1,193 @@
+//! One build inside a daemon: options, file, Plans, answer.
+
+use std::process::ExitCode;
+
+use buildkit_frontend::subrequests::{Request as Asks, describe};
+use buildkit_frontend::{Entry, Frontend, Options, Stdio, caps};
+use buildkit_gateway::{Gateway, GatewayError, GatewayResult};
+use buildkit_llb::Platform;
+use stagewright_plan::check::check;
+use stagewright_plan::plan::Plan;
+
+use super::program::{Asked, Described, Program};
+use super::told::Texts;
+use super::{answers, contexts, settings};
+use crate::driver::contexts::GivenContext;
+use crate::driver::{self, Request};
+use crate::host_platform;
+
+/// What a client may count on.
+const CAPS: [&str; 5] =
+    [caps::INPUTS, caps::SUBREQUESTS, caps::CONTEXTS, caps::GIT_QUERY, caps::ZSTD_CONTEXTS];
+
+/// A larger file does not travel with the ops: with a file of 16 MiB no definition would fit into a message.
+const MAX_SOURCE: usize = 1 << 20;
+
+/// Serves a program as a frontend, and gives the code to exit with.
+pub(crate) fn serve(program: &impl Program) -> ExitCode {
+    buildkit_frontend::serve(&CAPS, |frontend| run(program, frontend))
+}
+
+async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResult, GatewayError> {
+    let Frontend { gateway, environment, .. } = frontend;
+    let options =
+        Options::parse(&environment.options).map_err(|error| GatewayError::new(error.to_string()))?;
+    let asks = options.request.as_deref().map(Asks::parse).transpose()?;
+    if asks == Some(Asks::Describe) {
+        return Ok(describe());
+    }
+    let settings = settings::settings(&options).map_err(|error| GatewayError::new(error.to_string()))?;
+    let inputs = gateway.inputs().await?;
+    let client = contexts::Client { options: &options, session: &environment.session, inputs: &inputs };
+    let main = client.main()?;
+    let named = client.named()?;
+
+    let entry = if P::READS_FILE || options.cmdline.is_some() {
+        let remote = driver::remote(&gateway, &main, &settings, options.resolve_mode);
+        let remote = remote.await.map_err(|error| GatewayError::from(&error))?;
+        let mut options = options.clone();
+        if let Some(file) = remote.as_ref().and_then(|remote| remote.file.as_ref()) {
+            options.entry.filename.clone_from(file);
+        }
+        let remote = remote.map(|remote| remote.definition);
+        let entry = Entry::read(&gateway, &options, &environment.session, remote).await;
+        Some(entry.map_err(|error| told_entry(&error))?)
+    } else {
+        None
+    };
+    if let Some(warning) = entry.as_ref().and_then(|entry| entry.misplaced_syntax(P::LANGUAGE)) {
+        gateway.warn(&warning).await?;
+    }
+
+    let own = environment.workers.first().and_then(|worker| worker.platforms.first());
+    let build_platform = own.map_or_else(host_platform, Platform::normalized);
+    let platforms =
+        if options.platforms.is_empty() { vec![build_platform.clone()] } else { options.platforms.clone() };
+    let args: Vec<(String, String)> = options
+        .build_args
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let described = program
+        .describe(&Asked {
+            gateway: &gateway,
+            entry: entry.as_ref(),
+            args: &args,
+            platforms: &platforms,
+            build_platform: &build_platform,
+        })
+        .await?;
+
+    if let Some(asks) = asks {
+        return answer(asks, &described, &options, P::LANGUAGE);
+    }
+    let texts = Texts { sources: &described.sources, language: P::LANGUAGE };
+    let plans = described.plans.as_ref().map_err(|problems| texts.problems(problems))?.clone();
+    let target = target(plans.iter().map(|(_, plan)| plan.as_ref()), options.target.as_deref())?;
+    let contexts: Vec<GivenContext> = [contexts::with_ignore_of(main, entry.as_ref())]
+        .into_iter()
+        .chain(named)
+        .collect();
+    let sent = described.sources.iter().filter(|(_, text)| text.len() <= MAX_SOURCE);
+    let request = Request {
+        plans,
+        targets: vec![target.clone()],
+        build_platform,
+        settings,
+        contexts,
+        cache_imports: options.cache_imports.clone(),
+        resolve_mode: options.resolve_mode,
+        sources: sent.map(|(file, text)| (file.clone(), text.clone())).collect(),
+        multi_platform: options.multi_platform,
+        without_caps: Default::default(),
+    };
+    build(&gateway, &request, &target, &texts).await
+}
+
+async fn build(
+    gateway: &Gateway<Stdio>,
+    request: &Request,
+    target: &str,
+    texts: &Texts<'_>,
+) -> Result<GatewayResult, GatewayError> {
+    let prepared = driver::prepare(gateway, request).await.map_err(|error| texts.drive(&error))?;
+    driver::drive(gateway, &prepared, target)
+        .await
+        .map_err(|error| texts.drive(&error))
+}
+
+fn answer(
+    asks: Asks,
+    described: &Described,
+    options: &Options,
+    language: &str,
+) -> Result<GatewayResult, GatewayError> {
+    let texts = Texts { sources: &described.sources, language };
+    if asks == Asks::Lint {
+        return Ok(answers::lint(described.plans.as_ref().err(), &texts).to_result());
+    }
+    let plans = described.plans.as_ref().map_err(|problems| texts.problems(problems))?;
+    let Some((_, plan)) = plans.first() else { return Ok(describe()) };
+    if asks == Asks::Targets {
+        return Ok(answers::targets(plan, &texts).to_result());
+    }
+    let target = target([plan.as_ref()].into_iter(), options.target.as_deref())?;
+    let checked = check(plan).map_err(|problems| texts.problems(&problems))?;
+    Ok(answers::outline(&checked, &target, &described.parameters, options, &texts).to_result())
+}
+
+/// The target that is built: the one that is named, or else the only product. It is one for all platforms.
+fn target<'a>(
+    mut plans: impl Iterator<Item = &'a Plan>,
+    named: Option<&str>,
+) -> Result<String, GatewayError> {
+    let Some(plan) = plans.next() else { return Err(GatewayError::new("no platform is built for")) };
+    let names = |plan: &Plan| {
+        plan.targets
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let name = match named {
+        Some(name) => name.to_owned(),
+        None => {
+            let products: Vec<&str> = plan.products().map(|target| target.name.as_str()).collect();
+            match products[..] {
+                [only] => only.to_owned(),
+                [] => {
+                    let text = format!("no target is a product, so name one: {}", names(plan));
+                    return Err(GatewayError::new(text));
+                }
+                _ => {
+                    let text = format!(
+                        "the build has {} products, and makes one at a time: name one as target: {}",
+                        products.len(),
+                        products.join(", ")
+                    );
+                    return Err(GatewayError::new(text));
+                }
+            }
+        }
+    };
+    for plan in [plan].into_iter().chain(plans) {
+        if plan.target(&name).is_none() {
+            let of = plan
+                .platform
+                .as_ref()
+                .map(|platform| format!(" for {platform}"))
+                .unwrap_or_default();
+            let text = format!("there is no target `{name}`{of}; the targets are {}", names(plan));
+            return Err(GatewayError::new(text));
+        }
+    }
+    Ok(name)
+}
+
+/// Why there is no file: what the daemon says stays as it is.
+fn told_entry(error: &buildkit_frontend::EntryError) -> GatewayError {
+    match error {
+        buildkit_frontend::EntryError::Daemon { source, .. } => source.clone(),
+        other => GatewayError::new(other.to_string()),
+    }
+}

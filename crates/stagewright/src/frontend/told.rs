@@ -1,0 +1,124 @@
+//! What is wrong, as clients are told of it: a message, and the lines that are meant.
+
+use std::collections::BTreeMap;
+
+use buildkit_gateway::GatewayError;
+use buildkit_gateway::errdefs::{Position, Range, Source, SourceInfo};
+use stagewright_plan::{Problems, Site};
+
+use crate::driver::DriveError;
+
+/// A larger text is not sent whole: only the lines around those that are meant are.
+///
+/// An error comes to the client in a trailer, for which it has 16 MiB, and in it everything is in base64 twice.
+const MAX_TEXT: usize = 1 << 20;
+
+/// How many lines around those that are meant clients may show.
+const AROUND: u32 = 10;
+
+/// How many places are shown.
+const MAX_PLACES: usize = 10;
+
+/// The texts of files, by the names that sites have for them.
+pub(super) struct Texts<'a> {
+    pub(super) sources: &'a BTreeMap<String, String>,
+    pub(super) language: &'a str,
+}
+
+impl Texts<'_> {
+    /// What is wrong with a build.
+    pub(super) fn problems(&self, problems: &Problems) -> GatewayError {
+        let error = GatewayError::new(problems.to_string());
+        let places = problems.iter().filter_map(|problem| problem.at.as_ref());
+        let sources = places.filter_map(|site| self.source(site)).take(MAX_PLACES);
+        sources.fold(error, |error, source| error.with_source(&source))
+    }
+
+    /// Why the driver gave up. What the daemon says stays as it is, with its details.
+    pub(super) fn drive(&self, error: &DriveError) -> GatewayError {
+        if let DriveError::Problems(problems) = error {
+            return self.problems(problems);
+        }
+        let told = GatewayError::from(error);
+        let place = error.problem().and_then(|problem| problem.at);
+        match place.and_then(|site| self.source(&site)) {
+            Some(source) if told.sources().is_empty() => told.with_source(&source),
+            _ => told,
+        }
+    }
+
+    /// A place with the text around it; none in a file whose text is not known.
+    pub(super) fn source(&self, site: &Site) -> Option<Source> {
+        let text = self.sources.get(&site.file)?;
+        let data = if text.len() > MAX_TEXT { around(text, site.line) } else { text.clone() };
+        let info = SourceInfo {
+            filename: site.file.clone(),
+            data: data.into_bytes(),
+            language: self.language.to_owned(),
+        };
+        Some(Source { info, ranges: vec![range(site)] })
+    }
+}
+
+/// A place as clients count: characters from zero. They mark its line.
+pub(super) fn range(site: &Site) -> Range {
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let position = Position { line: number(site.line), character: number(site.column.saturating_sub(1)) };
+    Range { start: position, end: position }
+}
+
+/// A text of which only the lines around one are left; before them stand empty ones.
+fn around(text: &str, line: u32) -> String {
+    let first = line.saturating_sub(AROUND).max(1);
+    let mut left = "\n".repeat(usize::try_from(first - 1).unwrap_or_default());
+    for (number, line_text) in (1..).zip(text.lines()) {
+        if number > line.saturating_add(AROUND) {
+            break;
+        }
+        if number >= first {
+            // A line may be longer than all that may be sent.
+            left.extend(line_text.chars().take(MAX_TEXT / 64));
+            left.push('\n');
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use stagewright_plan::Problem;
+
+    use super::*;
+
+    fn site(line: u32) -> Site {
+        Site { file: "a.yaml".to_owned(), line, column: 3 }
+    }
+
+    #[test]
+    fn each_problem_shows_its_line() {
+        let sources = [("a.yaml".to_owned(), "one\ntwo\n".to_owned())].into();
+        let texts = Texts { sources: &sources, language: "YAML" };
+        let elsewhere = Site { file: "b.yaml".to_owned(), line: 1, column: 1 };
+        let problems = [
+            Problem::new("second").at(&site(2)),
+            Problem::new("no file").at(&elsewhere),
+            Problem::new("no place"),
+        ];
+        let error = texts.problems(&Problems::none_of(problems.to_vec()).unwrap_err());
+        let [source] = &error.sources()[..] else { panic!("{error:?}") };
+        assert_eq!(source.ranges[0].start, Position { line: 2, character: 2 });
+        assert_eq!((source.info.language.as_str(), &source.info.data[..]), ("YAML", &b"one\ntwo\n"[..]));
+        assert!(error.message().contains("a.yaml:2:3: second"), "{error}");
+    }
+
+    #[test]
+    fn of_a_large_text_only_the_lines_around_are_sent() {
+        let text: String = (1..=200_000).map(|line| format!("line {line}\n")).collect();
+        let sources = [("a.yaml".to_owned(), text)].into();
+        let texts = Texts { sources: &sources, language: "YAML" };
+        let source = texts.source(&site(150_000)).unwrap();
+        let data = String::from_utf8(source.info.data).unwrap();
+        assert_eq!(data.lines().nth(149_999), Some("line 150000"));
+        assert_eq!((data.lines().nth(149_988), data.lines().count()), (Some(""), 150_010));
+    }
+}

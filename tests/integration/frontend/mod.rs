@@ -1,0 +1,4 @@
+//! Programs as frontends, inside the daemon.
+
+mod image;
+mod probe;
