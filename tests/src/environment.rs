@@ -1,6 +1,7 @@
 //! Where the fixtures of `cargo xtask up` are.
 
 use std::env;
+use std::path::PathBuf;
 
 use crate::Registry;
 
@@ -9,6 +10,9 @@ pub const BUILDKIT_HOST: &str = "BUILDKIT_HOST";
 
 /// The variable with the address of the registry, `127.0.0.1:PORT`.
 pub const REGISTRY: &str = "STAGEWRIGHT_REGISTRY";
+
+/// The variable with the path of Docker Engine's daemon.
+pub const ENGINE: &str = "STAGEWRIGHT_ENGINE";
 
 /// The fixtures that a test of the real thing needs. `buildctl` and `buildx` are on its `PATH`.
 #[derive(Debug, Clone)]
@@ -27,13 +31,28 @@ impl Environment {
     /// When a variable is missing: a test that cannot run fails.
     #[must_use]
     pub fn get() -> Self {
-        let read = |name: &str| match env::var(name) {
-            Ok(value) => value,
-            Err(error) => panic!(
-                "{name}: {error}; run `cargo xtask test`, or `cargo xtask up`, `cargo xtask images` \
-                 and `eval \"$(cargo xtask env)\"`"
-            ),
-        };
         Self { buildkit_host: read(BUILDKIT_HOST), registry: Registry::new(read(REGISTRY)) }
+    }
+
+    /// The program of Docker Engine's daemon.
+    ///
+    /// # Panics
+    ///
+    /// When it was not built.
+    #[must_use]
+    pub fn engine() -> PathBuf {
+        let path = PathBuf::from(read(ENGINE));
+        assert!(path.is_file(), "{} is missing: run `cargo xtask engine`", path.display());
+        path
+    }
+}
+
+fn read(name: &str) -> String {
+    match env::var(name) {
+        Ok(value) => value,
+        Err(error) => panic!(
+            "{name}: {error}; run `cargo xtask test`, or `cargo xtask up`, `cargo xtask images` \
+             and `eval \"$(cargo xtask env)\"`"
+        ),
     }
 }

@@ -1,8 +1,9 @@
 //! Real parts that tests and tasks share: the fixtures' addresses, a client of the loopback registry,
-//! OCI archives, docker buildx, and small helpers.
+//! OCI archives, docker buildx, Docker Engine, and small helpers.
 
 mod archive;
 pub mod buildx;
+mod engine;
 mod environment;
 mod files;
 mod hex;
@@ -11,7 +12,8 @@ mod registry;
 
 pub use archive::{Archive, ArchiveError, Descriptor};
 pub use buildx::Buildx;
-pub use environment::{BUILDKIT_HOST, Environment, REGISTRY};
+pub use engine::{Engine, Store};
+pub use environment::{BUILDKIT_HOST, ENGINE, Environment, REGISTRY};
 pub use files::names;
 pub use hex::{hex, unhex};
 pub use process::signal;

@@ -46,6 +46,8 @@ enum Task {
     Env,
     /// Make the base images and push them to the registry, which must run.
     Images,
+    /// Build Docker Engine's daemon, for the tests that run one.
+    Engine,
     /// Generate the wire types from `proto/`.
     Codegen {
         /// Change nothing; fail if what is committed differs.
@@ -115,6 +117,10 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Env => up::env(&place),
         Task::Images => images::ensure(&place, &up::running(&place)?),
+        Task::Engine => {
+            println!("{}", tools::ensure_engine(&place)?.display());
+            Ok(())
+        }
         Task::Codegen { check } => Ok(codegen::run(check)?),
         Task::Tidy => tidy::run(&place),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&place, &targets, seconds),

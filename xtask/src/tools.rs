@@ -1,4 +1,4 @@
-//! buildkitd, buildctl and buildx, built once from the Go module in `tools/`.
+//! buildkitd, buildctl and buildx, built once from the Go module in `tools/`; Docker Engine's daemon, from `tools/engine/`.
 //!
 //! They lie in the user's cache under a key of everything that decides their content, so that another
 //! pin, another Go or another flag builds anew, and another checkout of the same pins does not.
@@ -13,43 +13,92 @@ use sha2::{Digest as _, Sha256};
 use crate::place::Place;
 use crate::process;
 
-/// Versions that the linker writes into a program: the module, and the variable.
-const LINKED: [(&str, &str); 2] = [
-    ("github.com/moby/buildkit", "github.com/moby/buildkit/version.Version"),
-    ("github.com/docker/buildx", "github.com/docker/buildx/version.Version"),
-];
+/// A Go module with programs.
+struct Module {
+    /// Its directory in the checkout.
+    directory: &'static str,
+    /// Where its programs lie in the cache, each set of them under its key.
+    cache: &'static str,
+    /// Versions that the linker writes into its programs: the module, and the variable.
+    linked: &'static [(&'static str, &'static str)],
+}
+
+const TOOLS: Module = Module {
+    directory: "tools",
+    cache: "tools",
+    linked: &[
+        ("github.com/moby/buildkit", "github.com/moby/buildkit/version.Version"),
+        ("github.com/docker/buildx", "github.com/docker/buildx/version.Version"),
+    ],
+};
+
+/// It has a pin of BuildKit for itself: linked with the first module's, the engine refuses base images in its older store.
+const ENGINE: Module = Module {
+    directory: "tools/engine",
+    cache: "engine",
+    linked: &[("github.com/moby/moby/v2", "github.com/moby/moby/v2/dockerversion.Version")],
+};
 
 /// The directory of the tools, which are built if it is not there yet.
 pub(crate) fn ensure(place: &Place) -> Result<PathBuf> {
-    let module = place.root.join("tools");
-    let read = |name: &str| {
-        let path = module.join(name);
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let (go_mod, go_sum) = (read("go.mod")?, read("go.sum")?);
-    let go = process::output(
-        Command::new("go")
-            .args(["env", "GOVERSION", "GOOS", "GOARCH"])
-            .current_dir(&module),
-    )
-    .with_context(|| {
-        let wanted = word_after(&go_mod, "go").unwrap_or("as in tools/go.mod");
-        format!("buildkitd and its clients are built with Go: install Go {wanted} or newer")
-    })?;
-    let flags = link_flags(&go_mod)?;
-    let programs = programs(&go_mod);
-    if programs.is_empty() {
-        bail!("tools/go.mod lists no tool");
+    Programs::of(place, &TOOLS)?.ensure()
+}
+
+/// Docker Engine's daemon, which is built if it is not there yet.
+pub(crate) fn ensure_engine(place: &Place) -> Result<PathBuf> {
+    Ok(Programs::of(place, &ENGINE)?.ensure()?.join(DOCKERD))
+}
+
+/// Where Docker Engine's daemon is or will be.
+pub(crate) fn engine(place: &Place) -> Result<PathBuf> {
+    Ok(Programs::of(place, &ENGINE)?.directory.join(DOCKERD))
+}
+
+const DOCKERD: &str = "dockerd";
+
+/// What is built of a module, and where it lies then.
+struct Programs {
+    module: PathBuf,
+    names: Vec<String>,
+    flags: String,
+    directory: PathBuf,
+}
+
+impl Programs {
+    fn of(place: &Place, module: &Module) -> Result<Self> {
+        let (cache, linked, name) = (module.cache, module.linked, module.directory);
+        let module = place.root.join(name);
+        let read = |name: &str| {
+            let path = module.join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let (go_mod, go_sum) = (read("go.mod")?, read("go.sum")?);
+        let go = process::output(
+            Command::new("go")
+                .args(["env", "GOVERSION", "GOOS", "GOARCH"])
+                .current_dir(&module),
+        )
+        .with_context(|| {
+            let wanted = word_after(&go_mod, "go").unwrap_or("as in go.mod");
+            format!("the programs of {name} are built with Go: install Go {wanted} or newer")
+        })?;
+        let flags = link_flags(&go_mod, linked).with_context(|| format!("{name}/go.mod"))?;
+        let names: Vec<String> = programs(&go_mod).into_iter().map(str::to_owned).collect();
+        if names.is_empty() {
+            bail!("{name}/go.mod lists no tool");
+        }
+        let key = key(&[&go_mod, &go_sum, &go, &flags]);
+        let directory = place.cache.join(cache).join(key);
+        Ok(Self { module, names, flags, directory })
     }
 
-    let key = key(&[&go_mod, &go_sum, &go, &flags]);
-    let directory = place.cache.join("tools").join(key);
-    if programs.iter().all(|name| directory.join(name).is_file()) {
-        return Ok(directory);
+    fn ensure(self) -> Result<PathBuf> {
+        if !self.names.iter().all(|name| self.directory.join(name).is_file()) {
+            println!("building {} (minutes on a new machine)", self.names.join(", "));
+            build(&self.module, &self.flags, &self.directory)?;
+        }
+        Ok(self.directory)
     }
-    println!("building {} (minutes on a new machine)", programs.join(", "));
-    build(&module, &flags, &directory)?;
-    Ok(directory)
 }
 
 /// Builds beside the final place and moves there in one step, so that what lies there is whole.
@@ -74,11 +123,10 @@ fn build(module: &Path, flags: &str, directory: &Path) -> Result<()> {
     fs::rename(&out, directory).with_context(|| format!("cannot move the tools to {}", directory.display()))
 }
 
-fn link_flags(go_mod: &str) -> Result<String> {
+fn link_flags(go_mod: &str, linked: &[(&str, &str)]) -> Result<String> {
     let mut flags = String::from("-s -w");
-    for (module, variable) in LINKED {
-        let version =
-            word_after(go_mod, module).with_context(|| format!("tools/go.mod does not require {module}"))?;
+    for (module, variable) in linked {
+        let version = word_after(go_mod, module).with_context(|| format!("{module} is not required"))?;
         flags.push_str(&format!(" -X {variable}={version}"));
     }
     Ok(flags)
@@ -129,7 +177,7 @@ mod tests {
     fn reads_programs_and_versions_from_the_module() {
         assert_eq!(programs(GO_MOD), ["alpha", "beta"]);
         assert_eq!(
-            link_flags(GO_MOD).unwrap(),
+            link_flags(GO_MOD, TOOLS.linked).unwrap(),
             "-s -w -X github.com/moby/buildkit/version.Version=v0.1.0 \
              -X github.com/docker/buildx/version.Version=v0.2.0"
         );
@@ -138,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_missing_pin_is_named() {
-        let error = link_flags("module m\n").unwrap_err();
-        assert_eq!(error.to_string(), "tools/go.mod does not require github.com/moby/buildkit");
+        let error = link_flags("module m\n", TOOLS.linked).unwrap_err();
+        assert_eq!(error.to_string(), "github.com/moby/buildkit is not required");
     }
 
     #[test]

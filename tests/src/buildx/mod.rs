@@ -24,7 +24,7 @@ use std::{env, fs};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::Environment;
+use crate::{Engine, Environment};
 pub use progress::{Progress, Vertex, Warning};
 
 /// The name of the builder.
@@ -36,6 +36,8 @@ pub struct Buildx {
     home: TempDir,
     /// `docker buildx` or `buildx`.
     words: Vec<OsString>,
+    /// `DOCKER_HOST`, if the builder is an engine's own.
+    engine: Option<String>,
 }
 
 impl Default for Buildx {
@@ -68,12 +70,22 @@ impl Buildx {
         Self::of(vec![buildx().into()])
     }
 
+    /// buildx by itself with an engine's own builder: the driver `docker`.
+    ///
+    /// # Panics
+    ///
+    /// Without buildx.
+    #[must_use]
+    pub fn on_engine(engine: &Engine) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), words: vec![buildx().into()], engine: Some(engine.host()) }
+    }
+
     fn of(words: Vec<OsString>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let plugins = home.path().join("cli-plugins");
         fs::create_dir(&plugins).unwrap();
         symlink(buildx(), plugins.join("docker-buildx")).unwrap();
-        let this = Self { home, words };
+        let this = Self { home, words, engine: None };
         let host = Environment::get().buildkit_host;
         let create = ["create", "--name", BUILDER, "--driver", "remote", "--use", &host];
         let output = this.command(create).output().unwrap();
@@ -93,6 +105,7 @@ impl Buildx {
             .env_remove("BUILDX_BUILDER")
             .env_remove("DOCKER_HOST")
             .env_remove("DOCKER_CONTEXT")
+            .envs(self.engine.iter().map(|host| ("DOCKER_HOST", host)))
             .stdin(Stdio::null());
         command
     }

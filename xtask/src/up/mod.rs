@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use stagewright_tests::{BUILDKIT_HOST, REGISTRY};
+use stagewright_tests::{BUILDKIT_HOST, ENGINE, REGISTRY};
 
 use crate::place::Place;
 use crate::{packages, tools};
@@ -45,16 +45,19 @@ pub(crate) struct Fixtures {
     pub(crate) registry: String,
     /// Directory of buildkitd, buildctl and buildx.
     pub(crate) tools: PathBuf,
+    /// Docker Engine's daemon, which is there once `cargo xtask engine` has built it.
+    engine: PathBuf,
     ours: Ours,
 }
 
 impl Fixtures {
     /// The environment that tests and users of the fixtures read.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
         let path = packages::search_path();
         [
             (BUILDKIT_HOST, self.buildkit_host.clone()),
             (REGISTRY, self.registry.clone()),
+            (ENGINE, self.engine.display().to_string()),
             ("PATH", format!("{}:{}", self.tools.display(), path.to_string_lossy())),
         ]
     }
@@ -79,6 +82,7 @@ impl Fixtures {
 pub(crate) fn up(place: &Place) -> Result<Fixtures> {
     packages::ensure()?;
     let tools = tools::ensure(place)?;
+    let engine = tools::engine(place)?;
     let state = place.up();
     let registry = registry::start(&state.join(REGISTRY_STATE))?;
     let ours = Ours { registry: registry.started, daemon: false };
@@ -87,6 +91,7 @@ pub(crate) fn up(place: &Place) -> Result<Fixtures> {
             buildkit_host: daemon.address,
             registry: registry.address,
             tools,
+            engine,
             ours: Ours { daemon: daemon.started, ..ours },
         }),
         Err(error) => {
@@ -125,6 +130,7 @@ pub(crate) fn running(place: &Place) -> Result<Fixtures> {
             .context(hint)
             .context("buildkitd does not run")?,
         tools: tools::ensure(place)?,
+        engine: tools::engine(place)?,
         ours: Ours::default(),
     })
 }
