@@ -15,6 +15,7 @@ mod gates;
 mod liar;
 mod microservices;
 mod outputs;
+mod rust_file;
 mod sharing;
 mod step;
 mod support;

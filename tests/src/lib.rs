@@ -3,6 +3,7 @@
 
 mod archive;
 pub mod buildx;
+mod bundle;
 mod engine;
 mod environment;
 mod files;
@@ -12,6 +13,7 @@ mod registry;
 
 pub use archive::{Archive, ArchiveError, Descriptor};
 pub use buildx::Buildx;
+pub use bundle::bundle;
 pub use engine::{Engine, Store};
 pub use environment::{BUILDKIT_HOST, ENGINE, Environment, REGISTRY};
 pub use files::names;

@@ -166,6 +166,12 @@ impl GatewayError {
             .with_detail("errdefs.Subrequest+json", &Named { name: name.to_owned() })
     }
 
+    /// The same with another message: code and details stay.
+    #[must_use]
+    pub fn with_message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     /// Adds where the fault lies; clients print an excerpt of it.
     #[must_use]
     pub fn with_source(self, source: &Source) -> Self {

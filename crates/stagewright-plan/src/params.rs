@@ -46,6 +46,14 @@ pub struct Parameter {
     schema: Value,
 }
 
+impl Parameter {
+    /// Whether this name means it: case, and `-` or `_`, do not matter.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        same_name(&self.name, name)
+    }
+}
+
 impl Parameters {
     /// The parameters that a type has.
     ///

@@ -55,6 +55,7 @@
 //! * `client`: [`Builder`], builds on a daemon.
 //! * `frontend`: inside a BuildKit daemon [`main`] serves the build; and [`frontend()`], whose build files are of a type
 //!   of yours.
+//! * `rust`: [`mod@rust`], programs of one file that the daemon compiles.
 //! * Without features, [`main`] writes the Plan as JSON, and neither tokio nor tonic is compiled.
 
 #[cfg(any(feature = "client", feature = "frontend"))]
@@ -64,6 +65,9 @@ mod sources;
 
 #[cfg(feature = "client")]
 pub mod builder;
+
+#[cfg(feature = "rust")]
+pub mod rust;
 
 #[cfg(feature = "cli")]
 mod cli;

@@ -1,0 +1,213 @@
+//! Why a build program gives no Plan, and what a daemon is told of it.
+
+use std::collections::BTreeMap;
+
+use buildkit_gateway::GatewayError;
+use buildkit_gateway::errdefs::{Position, Range, Source, SourceInfo};
+use buildkit_llb::{ImageRefError, OpError};
+use stagewright_plan::{Problems, Site};
+
+/// A build program gives no Plan.
+///
+/// What is about a place in the program's files has [`RustError::sources`].
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RustError {
+    /// The program's file cannot be compiled under its name.
+    #[error("`{0}` cannot be the name of a build program's file: it needs a plain file name")]
+    FileName(String),
+    /// The head of the program declares what cannot be.
+    #[error("{message}")]
+    Declared {
+        /// Why.
+        message: String,
+        /// Its line.
+        sources: Vec<Source>,
+    },
+    /// The toolchain has no proper name.
+    #[error("toolchain image `{name}`: {source}")]
+    ToolchainName {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: ImageRefError,
+    },
+    /// The toolchain cannot be had.
+    #[error("toolchain image `{name}`: {source}")]
+    Toolchain {
+        /// Its name.
+        name: String,
+        /// What the daemon or the registry tells.
+        source: GatewayError,
+    },
+    /// The toolchain has a config that does not read.
+    #[error("toolchain image `{name}` has a config that does not read: {why}")]
+    ToolchainConfig {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// The crates that programs use do not compile with this toolchain.
+    #[error("the crates of stagewright do not compile in toolchain image `{toolchain}`: {source}")]
+    Crates {
+        /// The toolchain's name.
+        toolchain: String,
+        /// What the daemon tells.
+        source: GatewayError,
+    },
+    /// The step that compiles the program fails by itself.
+    #[error("{program} cannot be compiled: {source}")]
+    Rustc {
+        /// The program's file.
+        program: String,
+        /// What the daemon tells.
+        source: GatewayError,
+    },
+    /// The program does not compile.
+    #[error("{message}")]
+    Compile {
+        /// What rustc says, as it prints it.
+        message: String,
+        /// The lines at fault.
+        sources: Vec<Source>,
+    },
+    /// The program panicked.
+    #[error("{program}{}{message}", if message.is_empty() { "" } else { ": " })]
+    Panic {
+        /// Which file panicked, and where.
+        program: String,
+        /// What it said.
+        message: String,
+        /// The line.
+        sources: Vec<Source>,
+    },
+    /// The program, or its parameters, are wrong.
+    #[error("{problems}")]
+    Problems {
+        /// All that is wrong.
+        problems: Problems,
+        /// The lines.
+        sources: Vec<Source>,
+    },
+    /// The program ended without an answer.
+    #[error("{program} ended without telling its Plan: {source}{hint}")]
+    Ended {
+        /// The program's file.
+        program: String,
+        /// What that probably means, if it can be told.
+        hint: &'static str,
+        /// What the daemon tells.
+        source: GatewayError,
+    },
+    /// The program's answer is none.
+    #[error("{program} told no Plan: {why}; its `main` has to be `stagewright::main(build)`")]
+    Answer {
+        /// The program's file.
+        program: String,
+        /// Why.
+        why: String,
+    },
+    /// The daemon fails.
+    #[error(transparent)]
+    Daemon(#[from] GatewayError),
+    /// An op that no daemon would take.
+    #[error(transparent)]
+    Op(#[from] OpError),
+}
+
+impl RustError {
+    /// Places in the program's files, with their text.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        match self {
+            Self::Declared { sources, .. }
+            | Self::Compile { sources, .. }
+            | Self::Panic { sources, .. }
+            | Self::Problems { sources, .. } => sources,
+            _ => &[],
+        }
+    }
+
+    /// What the daemon said, if it was the daemon.
+    #[must_use]
+    pub fn daemon(&self) -> Option<&GatewayError> {
+        match self {
+            Self::Toolchain { source, .. }
+            | Self::Crates { source, .. }
+            | Self::Rustc { source, .. }
+            | Self::Ended { source, .. }
+            | Self::Daemon(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// What the daemon is told: the message, the daemon's own details, and the places.
+impl From<&RustError> for GatewayError {
+    fn from(error: &RustError) -> Self {
+        let told = match error.daemon() {
+            Some(own) => own.clone().with_message(error.to_string()),
+            None => Self::new(error.to_string()),
+        };
+        error.sources().iter().fold(told, Self::with_source)
+    }
+}
+
+/// The texts of a program's files, by the names that sites have for them.
+pub(super) type Texts = BTreeMap<String, String>;
+
+/// The ranges by file, in the order in which files come first. Files that are not the program's are left out.
+pub(super) fn sources(texts: &Texts, ranges: impl IntoIterator<Item = (String, Range)>) -> Vec<Source> {
+    let mut found: Vec<Source> = Vec::new();
+    for (file, range) in ranges {
+        let Some(text) = texts.get(&file) else { continue };
+        let known = found.iter().position(|source| source.info.filename == file);
+        let at = known.unwrap_or_else(|| {
+            let info =
+                SourceInfo { filename: file, data: text.clone().into_bytes(), language: "Rust".to_owned() };
+            found.push(Source { info, ranges: Vec::new() });
+            found.len() - 1
+        });
+        if !found[at].ranges.contains(&range) {
+            found[at].ranges.push(range);
+        }
+    }
+    found
+}
+
+/// A site as a range of its line.
+pub(super) fn range_of(site: &Site) -> (String, Range) {
+    (site.file.clone(), lines(site.line, site.line))
+}
+
+/// Lines, both included, from one.
+pub(super) fn lines(first: u32, last: u32) -> Range {
+    let position = |line: u32| Position { line: i32::try_from(line).unwrap_or(i32::MAX), character: 0 };
+    Range { start: position(first), end: position(last) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_grouped_by_file_and_only_those_of_the_program() {
+        let texts: Texts = ["a.rs", "b.rs"].map(|file| (file.to_owned(), "text".to_owned())).into();
+        let at = |file: &str, line| range_of(&Site { file: file.to_owned(), line, column: 3 });
+        let found =
+            sources(&texts, [at("b.rs", 2), at("a.rs", 1), at("/lib.rs", 9), at("b.rs", 5), at("b.rs", 2)]);
+        let names: Vec<&str> = found.iter().map(|source| source.info.filename.as_str()).collect();
+        assert_eq!(names, ["b.rs", "a.rs"]);
+        assert_eq!(found[0].ranges, [lines(2, 2), lines(5, 5)]);
+    }
+
+    #[test]
+    fn the_daemons_details_stay_with_a_message_of_ours() {
+        let own = GatewayError::new("exit code: 134").with_source(&Source::default());
+        let error = RustError::Ended { program: "stages.rs".to_owned(), hint: "", source: own };
+        let told = GatewayError::from(&error);
+        assert_eq!(told.message(), "stages.rs ended without telling its Plan: exit code: 134");
+        assert_eq!(told.sources().len(), 1);
+    }
+}

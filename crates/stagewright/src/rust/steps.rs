@@ -1,0 +1,211 @@
+//! The steps that make a Plan of a program: compile the crates, compile the program, run it.
+//!
+//! Each runs without network, secrets, agents and contexts, in mounts that hold nothing but its inputs.
+
+use buildkit_llb::{
+    Action, CopyAction, ExecOp, FileOp, Graph, ImageRef, ImageSource, LocalSource, Metadata, MkfileAction,
+    Mount, Network, OpError, OpId, Output, Platform, Range, SourceFile, Ulimit,
+};
+
+use super::{Beside, Bundle};
+
+/// Where the sources of the crates are: in their image, and in the step that compiles them.
+const BUNDLE: &str = "/stagewright";
+/// Where a step finds the compiled crates.
+const CRATES: &str = "/crates";
+/// Where a step finds the program's files.
+const SOURCES: &str = "/src";
+/// Where a step puts what it makes.
+const OUT: &str = "/out";
+
+/// What the compiling step makes: the program, rustc's status and its diagnostics.
+pub(super) const PROGRAM: &str = "/program";
+pub(super) const STATUS: &str = "/status";
+pub(super) const DIAGNOSTICS: &str = "/diagnostics.json";
+/// What the running step makes.
+pub(super) const DESCRIPTION: &str = "description.json";
+
+/// Processor time of a run, in seconds. The first process of a container heeds no SIGXCPU: at the hard limit it is killed.
+const RUN_SECONDS: i64 = 20;
+/// Memory of a run, in bytes.
+const RUN_MEMORY: i64 = 2 << 30;
+/// Longest file that a run may write, in bytes.
+const RUN_FILE: i64 = 64 << 20;
+
+/// Compiles the crates for the toolchain's own machine. Naming the target keeps what runs in the compiler apart from
+/// what is linked into programs, so that only the latter and the macros are kept.
+const COMPILE_CRATES: &str = r#"set -eu
+host=$(rustc -vV | sed -n 's/^host: //p')
+export CARGO_HOME=/tmp/cargo CARGO_TARGET_DIR=/out/target
+cargo build --offline --locked --target "$host"
+mv /out/target/"$host"/debug/deps/*.rlib /out/target/debug/deps/*.so /out/
+rm -r /out/target
+"#;
+
+/// Compiles the program. It succeeds whatever rustc says, so that the answer is kept, and read as data.
+const COMPILE_PROGRAM: &str = r#"set -u
+file=$1
+set --
+for crate in stagewright schemars serde serde_json; do
+    set -- "$@" --extern "$crate=$(echo /crates/lib"$crate"-*.rlib)"
+done
+rustc --edition 2024 --crate-name program --error-format json -L dependency=/crates "$@" \
+    -C target-feature=+crt-static -C strip=symbols -o /out/program -- "$file" 2>/out/diagnostics.json
+echo $? >/out/status
+"#;
+
+/// The steps up to the compiled program.
+#[derive(Debug)]
+pub(super) struct Steps {
+    pub(super) graph: Graph,
+    pub(super) crates: OpId,
+    pub(super) compile: OpId,
+    /// What the compiling step makes.
+    pub(super) compiled: Output,
+}
+
+/// What is compiled, and with what.
+pub(super) struct Inputs<'a> {
+    pub(super) file_name: &'a str,
+    pub(super) text: &'a str,
+    /// The toolchain with the name that people know it by, and its environment.
+    pub(super) toolchain: &'a ImageRef,
+    pub(super) toolchain_env: &'a [String],
+    pub(super) bundle: &'a Bundle,
+    /// Where the declared files are, and their paths there.
+    pub(super) beside: Option<(&'a Beside, &'a [String])>,
+    pub(super) platform: &'a Platform,
+}
+
+impl Steps {
+    pub(super) fn new(inputs: &Inputs<'_>) -> Result<Self, OpError> {
+        let Inputs { file_name, toolchain, platform, .. } = inputs;
+        let mut graph = Graph::new();
+        let root = ImageSource::new((*toolchain).clone(), (*platform).clone());
+        let root = graph.add(root, Metadata::default())?.root();
+
+        let bundle = bundle(&mut graph, inputs.bundle, platform)?;
+        let mut crates = exec(inputs, root, &["/bin/sh", "-c", COMPILE_CRATES]);
+        crates.cwd = format!("{BUNDLE}/frontends/bundle");
+        crates.mounts.push(Mount::bind(BUNDLE, bundle).selecting(BUNDLE).readonly());
+        crates.mounts.push(Mount::bind(OUT, None));
+        let made = crates.output_at(OUT);
+        let crates = graph.add(crates, named(file_name, "compile the crates of stagewright"))?;
+        let rlibs = crates.output(made.unwrap_or_default());
+
+        let sources = files(&mut graph, inputs)?;
+        let mut compile = exec(inputs, root, &["/bin/sh", "-c", COMPILE_PROGRAM, "sh", file_name]);
+        compile.cwd = SOURCES.to_owned();
+        compile.mounts.push(Mount::bind(CRATES, Some(rlibs)).readonly());
+        compile.mounts.push(Mount::bind(SOURCES, Some(sources)).readonly());
+        compile.mounts.push(Mount::bind(OUT, None));
+        let made = compile.output_at(OUT);
+        let compile = graph.add(compile, named(file_name, "compile"))?;
+        let compiled = compile.output(made.unwrap_or_default());
+        Ok(Self { graph, crates, compile, compiled })
+    }
+
+    /// The step that runs the program with these arguments, and what it makes.
+    ///
+    /// Its root is empty but for the program, so that its cache is that of the program's bytes and its arguments.
+    pub(super) fn run(
+        &self,
+        file: &SourceFile,
+        arguments: impl IntoIterator<Item = String>,
+        about: &str,
+        platform: &Platform,
+    ) -> Result<(Graph, OpId, Output), OpError> {
+        let mut graph = self.graph.clone();
+        let first = [PROGRAM.to_owned(), "--describe".to_owned(), format!("{OUT}/{DESCRIPTION}")];
+        let mut run = ExecOp::new(None, first.into_iter().chain(arguments), platform.clone());
+        run.mounts = vec![
+            Mount::bind("/", None),
+            Mount::bind(PROGRAM, Some(self.compiled)).selecting(PROGRAM).readonly(),
+            Mount::bind(OUT, None),
+        ];
+        run.network = Network::None;
+        run.ulimits = [("cpu", RUN_SECONDS), ("data", RUN_MEMORY), ("fsize", RUN_FILE)]
+            .map(|(name, most)| Ulimit { name: name.to_owned(), soft: most, hard: most })
+            .into();
+        let made = run.output_at(OUT);
+        let run = graph.add(run, named(&file.filename, about))?;
+        if let Some(line) = main_line(&file.data) {
+            let id = graph.add_file(file.clone());
+            graph.locate(run, id, vec![Range::lines(line, line)])?;
+        }
+        Ok((graph, run, run.output(made.unwrap_or_default())))
+    }
+}
+
+/// A step in the toolchain. Its changes there are thrown away: a root without output would be read-only, and could not
+/// get the directories that things are mounted on.
+fn exec(inputs: &Inputs<'_>, root: Output, args: &[&str]) -> ExecOp {
+    let mut exec = ExecOp::new(Some(root), args.iter().copied(), inputs.platform.clone());
+    exec.mounts = vec![Mount::bind("/", Some(root)), Mount::tmpfs("/tmp", 0)];
+    exec.env = inputs.toolchain_env.to_vec();
+    exec.network = Network::None;
+    exec
+}
+
+fn bundle(graph: &mut Graph, bundle: &Bundle, platform: &Platform) -> Result<Option<Output>, OpError> {
+    match bundle {
+        Bundle::Definition(definition) => graph.embed(definition),
+        Bundle::Image(image) => {
+            let image = ImageSource::new(image.clone(), platform.clone());
+            Ok(Some(graph.add(image, Metadata::default())?.root()))
+        }
+    }
+}
+
+/// The program's file under its own name, and what it declares.
+fn files(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Output, OpError> {
+    let program = MkfileAction::new(format!("/{}", inputs.file_name), 0o644, inputs.text.to_owned());
+    let mut actions = vec![Action::from(program)];
+    if let Some((beside, paths)) = inputs.beside {
+        let (from, directory) = beside_op(graph, inputs.file_name, beside, paths)?;
+        if let Some(from) = from {
+            let mut copy = CopyAction::new(from, directory, "/");
+            copy.dir_contents = true;
+            copy.create_dest_path = true;
+            copy.include = paths.to_vec();
+            actions.insert(0, copy.into());
+        }
+    }
+    let text = format!("take {}", inputs.file_name);
+    Ok(graph.add(FileOp::chain(None, actions), named(inputs.file_name, &text))?.root())
+}
+
+/// The filesystem that has the declared files, and the directory there which they are relative to.
+pub(super) fn beside_op(
+    graph: &mut Graph,
+    file_name: &str,
+    beside: &Beside,
+    paths: &[String],
+) -> Result<(Option<Output>, String), OpError> {
+    match beside {
+        Beside::Local { name, identity } => {
+            let mut local = LocalSource::new(name, identity.clone());
+            local.include = paths.to_vec();
+            local.shared_key_hint = format!("{name}-files");
+            let local = graph.add(local, named(file_name, "load its declared files"))?;
+            Ok((Some(local.root()), "/".to_owned()))
+        }
+        Beside::Filesystem { definition, directory } => {
+            let root = graph.embed(definition)?;
+            Ok((root, format!("/{}", directory.trim_matches('/'))))
+        }
+    }
+}
+
+fn named(file_name: &str, what: &str) -> Metadata {
+    Metadata::named(format!("[{file_name}] {what}"))
+}
+
+/// The line of `main`: where a program is shown that ends without a word.
+fn main_line(text: &[u8]) -> Option<i32> {
+    let text = std::str::from_utf8(text).ok()?;
+    (1..)
+        .zip(text.lines())
+        .find(|(_, line)| line.contains("fn main("))
+        .map(|(line, _)| line)
+}
