@@ -100,7 +100,8 @@ pub use {schemars, serde, stagewright_plan};
 
 #[cfg(feature = "client")]
 pub use builder::{
-    Auth, BuildOptions, Builder, Credential, DockerSource, Event, Output, Report, Running, SshAgent,
+    Auth, BuildOptions, Builder, ContextSource, Credential, DockerSource, Event, Output, Report, Running,
+    SshAgent,
 };
 #[cfg(feature = "cli")]
 pub use cli::main;

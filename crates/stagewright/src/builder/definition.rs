@@ -1,13 +1,15 @@
 //! The definition of a target, for another client to solve.
 
+use std::sync::Arc;
+
 use buildkit_client::{BuildRequest, new_id};
 use buildkit_gateway::{GatewayResult, Ref};
-use buildkit_llb::{Definition, LocalIdentity, OpError};
+use buildkit_llb::{Definition, LocalIdentity, OpError, Platform};
 use stagewright_plan::Plan;
 use stagewright_plan::check::check;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{BuildOptions, Builder, Failure, StartError, fits, order};
+use super::{BuildOptions, Builder, Failure, StartError, fits, order, served};
 use crate::driver::{self, DriveError};
 
 /// A target whose definition cannot be given away.
@@ -20,6 +22,9 @@ pub enum DefinitionError {
     /// A definition is of one target.
     #[error("a definition is of one target, not of {}: name one with `--target`", .0.join(", "))]
     Several(Vec<String>),
+    /// A definition is for one platform.
+    #[error("a definition is for one platform, not for {}", .0.join(", "))]
+    Platforms(Vec<String>),
     /// It would lose its gates.
     #[error("target `{target}` waits for {}, which this daemon cannot express: build it instead", gates.join(", "))]
     Gates {
@@ -52,15 +57,22 @@ impl Builder {
         options: &BuildOptions,
     ) -> Result<Definition, DefinitionError> {
         let checked = check(plan).map_err(StartError::from)?;
-        fits(plan, &self.platform())?;
+        let platforms = self.platforms(options);
+        let [platform] = platforms.as_slice() else {
+            return Err(DefinitionError::Platforms(platforms.iter().map(Platform::id).collect()));
+        };
+        let platform = platform.clone();
+        fits(plan, &platform)?;
         let orders = order::orders(&checked, options, true).map_err(StartError::from)?;
         let [_] = orders.as_slice() else {
             return Err(DefinitionError::Several(orders.into_iter().map(|order| order.target).collect()));
         };
         let identity = LocalIdentity::Unique(new_id().map_err(|error| StartError::Session(error.into()))?);
         let (events, _) = unbounded_channel();
-        let session = self.sessions(&[], options, &events).await?.context;
-        let request = self.request(plan.clone(), &orders, options, &session, &identity);
+        let served = served::open(options)?;
+        let session = self.sessions(&[], options, &served, &events).await?.context;
+        let plans = vec![(platform, Arc::new(plan.clone()))];
+        let request = self.request(plans, &orders, options, &served, session.id(), &identity)?;
         let mut prepared = None;
         let drive = async |gateway| {
             prepared = Some(driver::prepare(&gateway, &request).await?);

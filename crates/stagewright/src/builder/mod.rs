@@ -5,6 +5,8 @@
 //! is a solve of its own on the one connection; all take their contexts from one session, so that files are sent
 //! once and what targets share is run once. A target that fails does not stop the others.
 
+mod cache;
+mod context;
 mod definition;
 mod find;
 mod options;
@@ -12,6 +14,7 @@ mod order;
 mod output;
 mod report;
 mod running;
+mod served;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,9 +25,9 @@ use buildkit_client::session::filesend::{ExportError, ExportTarget, Exports};
 use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError, SyncEvent};
 use buildkit_client::session::secrets::Secrets;
 use buildkit_client::session::ssh::SshAgents;
-use buildkit_client::{Client, Session, SessionError, SessionOptions};
-use buildkit_gateway::{GatewayError, ResolveMode, Worker};
-use buildkit_llb::{Digest, LocalIdentity, Platform};
+use buildkit_client::{BuildRequest, Client, SessionError, SessionOptions};
+use buildkit_gateway::{GatewayError, Worker};
+use buildkit_llb::{Digest, LocalIdentity, Network, Platform};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use stagewright_plan::check::check;
@@ -36,6 +39,8 @@ pub use buildkit_client::docker_config::{Credential, DockerSource};
 pub use buildkit_client::session::auth::Auth;
 pub use buildkit_client::session::secrets::{Secret, SecretError};
 pub use buildkit_client::session::ssh::{SshAgent, SshError};
+pub use cache::{Cache, CacheError, CacheLayoutError};
+pub use context::{ContextError, ContextLayoutError, ContextSource};
 pub use definition::DefinitionError;
 pub use find::{FindError, Tried, TriedError};
 pub use options::BuildOptions;
@@ -50,10 +55,11 @@ pub(crate) use running::Written;
 pub(crate) use output::fields;
 
 use crate::driver::Request;
-use crate::driver::contexts::{ContextValue, GivenContext, GivenDirectory};
+use crate::driver::contexts::GivenContext;
 use crate::sources;
 use order::Order;
 use running::{Sessions, Work};
+use served::Served;
 
 /// A connection to a daemon, to build with.
 #[derive(Clone, Debug)]
@@ -91,11 +97,11 @@ pub enum StartError {
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// The Plan was made for another platform: its program asked for it, and may describe something else here.
-    #[error("the plan is for {plan}, and the daemon builds for {daemon}: describe it again for {daemon}")]
+    #[error("the plan is for {plan}, and is built for {daemon}: describe it again for {daemon}")]
     Platform {
         /// The platform that the Plan was made for.
         plan: String,
-        /// The platform of the daemon.
+        /// The platform that is built for.
         daemon: String,
     },
     /// A context is no directory that can be read.
@@ -106,6 +112,17 @@ pub enum StartError {
         /// Why.
         source: LocalDirError,
     },
+    /// A context is no layout with such an image.
+    #[error("context `{name}`: {source}")]
+    Layout {
+        /// The context's name.
+        name: String,
+        /// Why.
+        source: ContextLayoutError,
+    },
+    /// A cache cannot be read from or written to its directory.
+    #[error("cache: {0}")]
+    Cache(#[from] CacheLayoutError),
     /// A destination cannot be written.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -163,63 +180,111 @@ impl Builder {
         P: DeserializeOwned + JsonSchema,
         O: Outcome,
     {
-        let platform = self.platform();
-        let plan = describe(&build, &options.args, &platform, &platform)?;
-        self.build_plan(plan, options).await
+        let host = self.platform();
+        let mut plans: Vec<(Platform, Arc<Plan>)> = Vec::new();
+        for platform in self.platforms(options) {
+            // A Plan whose program did not ask is for every platform.
+            let plan = match plans.first() {
+                Some((_, plan)) if plan.platform.is_none() => Arc::clone(plan),
+                _ => Arc::new(describe(&build, &options.args, &platform, &host)?),
+            };
+            plans.push((platform, plan));
+        }
+        self.build_plans(plans, options).await
     }
 
-    /// Starts a build of a Plan. The options' parameters do nothing: they were the program's.
+    /// Starts a build of a Plan. The options' parameters do nothing but what every build knows, such as proxies.
     ///
     /// # Errors
     ///
     /// As [`Builder::build`].
     pub async fn build_plan(&self, plan: Plan, options: &BuildOptions) -> Result<Running, StartError> {
-        let checked = check(&plan)?;
-        fits(&plan, &self.platform())?;
+        let plan = Arc::new(plan);
+        let platforms = self.platforms(options).into_iter();
+        self.build_plans(platforms.map(|platform| (platform, Arc::clone(&plan))).collect(), options)
+            .await
+    }
+
+    /// Starts a build of a Plan for each platform. The options' platforms do nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub(crate) async fn build_plans(
+        &self,
+        plans: Vec<(Platform, Arc<Plan>)>,
+        options: &BuildOptions,
+    ) -> Result<Running, StartError> {
+        for (platform, plan) in &plans {
+            check(plan)?;
+            fits(plan, platform)?;
+        }
+        // Every Plan has the targets, or lowering says so.
+        let checked = check(&plans[0].1)?;
         let orders = order::orders(&checked, options, self.stores_images())?;
         order::check_given(&checked, &orders, options)?;
         let (events, received) = unbounded_channel();
-        let sessions = self.sessions(&orders, options, &events).await?;
+        let served = served::open(options)?;
+        let sessions = self.sessions(&orders, options, &served, &events).await?;
         let identity = LocalIdentity::Session(sessions.context.id().to_owned());
-        let request = self.request(plan, &orders, options, &sessions.context, &identity);
-        let work = Work { client: self.client.clone(), request, orders, sessions, events };
+        let session = sessions.context.id();
+        let frontend_attrs = attrs(&plans, options);
+        let request = self.request(plans, &orders, options, &served, session, &identity)?;
+        let entitlements = match request.settings.network {
+            Network::Host => vec!["network.host".to_owned()],
+            Network::Sandbox | Network::None => Vec::new(),
+        };
+        let solve = BuildRequest {
+            cache_exports: options.cache_to.iter().map(Cache::export).collect(),
+            entitlements,
+            frontend_attrs,
+            ..BuildRequest::default()
+        };
+        let caches = options.cache_to.clone();
+        let work = Work { client: self.client.clone(), request, solve, caches, orders, sessions, events };
         Ok(Running::start(work, received))
+    }
+
+    /// The platforms that are built for: those of the options, or the daemon's own.
+    pub(crate) fn platforms(&self, options: &BuildOptions) -> Vec<Platform> {
+        match options.platforms.as_slice() {
+            [] => vec![self.platform()],
+            some => some.to_vec(),
+        }
     }
 
     /// What the driver is asked for.
     fn request(
         &self,
-        plan: Plan,
+        plans: Vec<(Platform, Arc<Plan>)>,
         orders: &[Order],
         options: &BuildOptions,
-        session: &Session,
+        served: &Served,
+        session: &str,
         identity: &LocalIdentity,
-    ) -> Request {
-        let local = |name: &str| GivenContext {
+    ) -> Result<Request, StartError> {
+        let main = [(MAIN_CONTEXT, &options.context)];
+        let named = options.contexts.iter().map(|(name, context)| (name.as_str(), context));
+        let contexts = named.chain(main).map(|(name, context)| GivenContext {
             name: name.to_owned(),
             platform: None,
-            value: ContextValue::Local(GivenDirectory {
-                name: name.to_owned(),
-                session: session.id().to_owned(),
-                identity: identity.clone(),
-                shared_key: String::new(),
-                ignore: None,
-            }),
-        };
-        let names = options.contexts.keys().map(String::as_str);
-        let sources = sources::read(sources::sites(&plan));
-        Request {
-            plans: vec![(self.platform(), Arc::new(plan))],
+            value: context.value(name, session, identity, served.digests.get(name)),
+        });
+        let mut settings = options.settings.clone();
+        let args = options.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        settings.take_args(args).map_err(OptionsError::from)?;
+        Ok(Request {
             targets: orders.iter().map(|order| order.target.clone()).collect(),
             build_platform: self.platform(),
-            settings: options.settings.clone(),
-            contexts: names.chain([MAIN_CONTEXT]).map(local).collect(),
-            cache_imports: Vec::new(),
-            resolve_mode: ResolveMode::Default,
-            sources,
-            multi_platform: false,
+            settings,
+            contexts: contexts.collect(),
+            cache_imports: served.cache_imports.clone(),
+            resolve_mode: options.resolve_mode,
+            sources: sources::read(plans.iter().flat_map(|(_, plan)| sources::sites(plan))),
+            multi_platform: plans.len() > 1,
             without_caps: options.without_caps.clone(),
-        }
+            plans,
+        })
     }
 
     async fn new(client: Client) -> Result<Self, BuilderError> {
@@ -240,13 +305,12 @@ impl Builder {
         &self,
         orders: &[Order],
         options: &BuildOptions,
+        served: &Served,
         events: &UnboundedSender<Event>,
     ) -> Result<Sessions, StartError> {
-        let mut directories = vec![(MAIN_CONTEXT.to_owned(), options.context.clone())];
-        directories.extend(options.contexts.iter().map(|(name, path)| (name.clone(), path.clone())));
-        let key = shared_key(&directories);
+        let key = shared_key(&served.directories);
         let mut opened = Vec::new();
-        for (name, path) in directories {
+        for (name, path) in served.directories.clone() {
             let directory =
                 LocalDir::open(path).map_err(|source| StartError::Context { name: name.clone(), source })?;
             opened.push((name, directory));
@@ -270,6 +334,7 @@ impl Builder {
                 .auth(options.auth.clone())
                 .secrets(secrets.clone())
                 .ssh(ssh.clone())
+                .content(served.content.clone())
         };
         let events = events.clone();
         let files = FileSync::new(opened).observe(move |event| sent(event, &events));
@@ -283,6 +348,18 @@ impl Builder {
         }
         Ok(sessions)
     }
+}
+
+/// What the daemon itself is told of a build: attestations, and platforms, which its history shows.
+fn attrs(plans: &[(Platform, Arc<Plan>)], options: &BuildOptions) -> BTreeMap<String, String> {
+    let attests = options.attests.iter();
+    let mut attrs: BTreeMap<_, _> =
+        attests.map(|(kind, value)| (format!("attest:{kind}"), value.clone())).collect();
+    if !options.platforms.is_empty() {
+        let ids: Vec<String> = plans.iter().map(|(platform, _)| platform.id()).collect();
+        attrs.insert("platform".to_owned(), ids.join(","));
+    }
+    attrs
 }
 
 /// Whether a Plan serves this platform.
@@ -346,6 +423,6 @@ mod tests {
         assert!(fits(&plan(Some("linux/arm64")), &daemon).is_ok());
         assert!(fits(&plan(Some("linux/aarch64/v8")), &daemon).is_ok());
         let error = fits(&plan(Some("linux/amd64")), &daemon).unwrap_err().to_string();
-        assert!(error.contains("for linux/amd64, and the daemon builds for linux/arm64"), "{error}");
+        assert!(error.contains("for linux/amd64, and is built for linux/arm64"), "{error}");
     }
 }

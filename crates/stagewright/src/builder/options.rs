@@ -1,14 +1,17 @@
 //! What a build is asked for, beside the program.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use buildkit_client::docker_config::DockerSource;
 use buildkit_client::session::auth::Auth;
 use buildkit_client::session::secrets::Secret;
 use buildkit_client::session::ssh::SshAgent;
+use buildkit_gateway::ResolveMode;
+use buildkit_llb::Platform;
 use stagewright_plan::lower::{NoCache, Settings};
 
+use super::cache::Cache;
+use super::context::ContextSource;
 use super::output::Output;
 
 /// What a build is asked for: parameters, targets, and what is done with them.
@@ -23,9 +26,14 @@ pub struct BuildOptions {
     pub(super) auth: Auth,
     pub(super) secrets: BTreeMap<String, Secret>,
     pub(super) ssh: BTreeMap<String, SshAgent>,
-    pub(super) context: PathBuf,
-    pub(super) contexts: BTreeMap<String, PathBuf>,
+    pub(super) context: ContextSource,
+    pub(super) contexts: BTreeMap<String, ContextSource>,
+    pub(super) platforms: Vec<Platform>,
     pub(super) settings: Settings,
+    pub(super) resolve_mode: ResolveMode,
+    pub(super) cache_from: Vec<Cache>,
+    pub(super) cache_to: Vec<Cache>,
+    pub(super) attests: BTreeMap<String, String>,
     pub(super) without_caps: BTreeSet<String>,
 }
 
@@ -37,7 +45,7 @@ impl Default for BuildOptions {
 
 impl BuildOptions {
     /// All products, of this context directory.
-    pub fn new(context: impl Into<PathBuf>) -> Self {
+    pub fn new(context: impl Into<ContextSource>) -> Self {
         Self {
             args: Vec::new(),
             targets: Vec::new(),
@@ -49,7 +57,12 @@ impl BuildOptions {
             ssh: BTreeMap::new(),
             context: context.into(),
             contexts: BTreeMap::new(),
+            platforms: Vec::new(),
             settings: Settings::default(),
+            resolve_mode: ResolveMode::Default,
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
+            attests: BTreeMap::new(),
             without_caps: BTreeSet::new(),
         }
     }
@@ -102,9 +115,49 @@ impl BuildOptions {
         self
     }
 
-    /// Gives a context that the program reads by name.
-    pub fn context_named(mut self, name: impl Into<String>, directory: impl Into<PathBuf>) -> Self {
-        self.contexts.insert(name.into(), directory.into());
+    /// Gives a context that the program reads by name, or one in place of an image or a stage of that name.
+    pub fn context_named(mut self, name: impl Into<String>, context: impl Into<ContextSource>) -> Self {
+        self.contexts.insert(name.into(), context.into());
+        self
+    }
+
+    /// Builds for this platform, and for others only if they are named, too; without any, for the daemon's own. Several
+    /// make one image with an index.
+    pub fn platform(mut self, platform: Platform) -> Self {
+        let platform = platform.normalized();
+        if !self.platforms.contains(&platform) {
+            self.platforms.push(platform);
+        }
+        self
+    }
+
+    /// What is said for every step: limits, hosts, labels, network. Args of docker such as `HTTP_PROXY` add to it.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Asks registries for every image, whatever the daemon has.
+    pub fn pull(mut self) -> Self {
+        self.resolve_mode = ResolveMode::Pull;
+        self
+    }
+
+    /// Looks into a cache outside the daemon.
+    pub fn cache_from(mut self, cache: Cache) -> Self {
+        self.cache_from.push(cache);
+        self
+    }
+
+    /// Writes the cache of the only target outside the daemon.
+    pub fn cache_to(mut self, cache: Cache) -> Self {
+        self.cache_to.push(cache);
+        self
+    }
+
+    /// Attests to what is exported: `provenance` or `sbom`, with options such as `mode=max`.
+    pub fn attest(mut self, kind: impl Into<String>, options: impl Into<String>) -> Self {
+        self.attests.insert(kind.into(), options.into());
         self
     }
 

@@ -9,6 +9,7 @@ use buildkit_client::{BuildError, StatusUpdate};
 use buildkit_gateway::GatewayError;
 use stagewright_plan::plan::Role;
 
+use super::cache::CacheLayoutError;
 use crate::driver::DriveError;
 
 /// Something that happened in a build.
@@ -104,6 +105,9 @@ pub enum Failure {
     /// What was built could not be written here.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// The cache could not be named in its directory.
+    #[error("cache: {0}")]
+    Cache(#[from] CacheLayoutError),
 }
 
 impl Report {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, RwLock};
 use tokio::time::sleep;
 
+use super::cache::Cache;
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
 use crate::driver::{self, Prepared, Request};
@@ -63,6 +64,9 @@ impl Written {
 pub(super) struct Work {
     pub(super) client: Client,
     pub(super) request: Request,
+    /// What each target's solve has in common with those of the others.
+    pub(super) solve: BuildRequest,
+    pub(super) caches: Vec<Cache>,
     pub(super) orders: Vec<Order>,
     pub(super) sessions: Sessions,
     pub(super) events: UnboundedSender<Event>,
@@ -153,10 +157,12 @@ impl std::fmt::Debug for Running {
 impl Work {
     /// Builds every target on the one connection, each to its own end.
     async fn run(self, cancel: CancellationToken, commits: Arc<RwLock<()>>) -> Report {
-        let Self { client, request, orders, sessions, events } = self;
+        let Self { client, request, solve, caches, orders, sessions, events } = self;
         let targets = Targets {
             client,
             request,
+            solve,
+            caches,
             prepared: OnceCell::new(),
             sessions: &sessions,
             events,
@@ -182,6 +188,8 @@ impl Work {
 struct Targets<'a> {
     client: Client,
     request: Request,
+    solve: BuildRequest,
+    caches: Vec<Cache>,
     /// Lowered by the build that gets there first, with one answer for each image: the others wait for it. If that
     /// build fails, perhaps as it dies of something else, the next one tries.
     prepared: OnceCell<Prepared>,
@@ -207,7 +215,8 @@ impl Targets<'_> {
         let request = BuildRequest {
             exporters: order.exports.iter().map(|export| export.exporter.clone()).collect(),
             cancel: self.cancel.child_token(),
-            ..BuildRequest::new(session)
+            session_id: session.id().to_owned(),
+            ..self.solve.clone()
         };
         let target = &order.target;
         let on_status = |update| self.tell(Event::Status { target: target.clone(), update });
@@ -230,6 +239,9 @@ impl Targets<'_> {
         };
         if let Some(exports) = exports {
             commit(exports.clone(), Arc::clone(&self.commits)).await?;
+        }
+        for cache in &self.caches {
+            cache.finish(&answer)?;
         }
         let sent = order.exports.iter().filter_map(|export| export.sent.as_ref());
         let files = sent.filter_map(|sent| sent.path().map(Path::to_owned));

@@ -10,7 +10,7 @@ use crate::progress::Mode;
 
 /// Builds container images that this program describes.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = false, disable_version_flag = true)]
+#[command(version, propagate_version = false)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -49,6 +49,16 @@ pub(super) struct BuildArgs {
     /// Lend an ssh agent: `default` for that of $SSH_AUTH_SOCK, or `ID=SOCKET`
     #[arg(long = "ssh", value_name = "ID[=SOCKET]")]
     pub(super) ssh: Vec<String>,
+    /// Write the cache: `type=registry,ref=NAME`, `type=local,dest=DIRECTORY`, `type=inline`, with `mode=max` for all
+    /// steps
+    #[arg(long = "cache-to", value_name = "CACHE")]
+    pub(super) cache_to: Vec<String>,
+    /// Attest to how the image was built: `true`, `mode=max`, …
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) provenance: Option<String>,
+    /// Attest to what is in the image: `true`, `generator=IMAGE`, …
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) sbom: Option<String>,
     /// How progress is shown, on the standard error
     #[arg(long, value_enum, default_value_t)]
     pub(super) progress: Mode,
@@ -86,23 +96,67 @@ pub(super) struct PlanArgs {
     pub(super) parameters: ParameterArgs,
 }
 
+/// What commands reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum WhatNetwork {
+    /// The world, from a network of their own
+    Default,
+    /// The same
+    Sandbox,
+    /// The network of the daemon's host, if it allows that
+    Host,
+    /// Nothing but themselves
+    None,
+}
+
 /// What is built, of what, and where.
 #[derive(Debug, Args)]
 pub(super) struct What {
-    /// Directory of the build context
+    /// The build context: a directory, a git URL, or the URL of an archive
     #[arg(default_value = ".")]
-    pub(super) context: PathBuf,
+    pub(super) context: String,
     /// Build this target instead of all products; may be given several times
     #[arg(long = "target", value_name = "NAME", value_delimiter = ',')]
     pub(super) targets: Vec<String>,
     #[command(flatten)]
     pub(super) parameters: ParameterArgs,
-    /// Give a further context that the program reads by name
-    #[arg(long = "context", value_name = "NAME=DIRECTORY")]
+    /// Give a further context that the program reads by name, or one in place of an image or a stage of that name: a
+    /// directory, a git or http URL, `docker-image://NAME` or `oci-layout://PATH:TAG`
+    #[arg(long = "context", visible_alias = "build-context", value_name = "NAME=VALUE")]
     pub(super) contexts: Vec<String>,
+    /// Build for these platforms, as in `linux/amd64,linux/arm64`; several make one image [default: the daemon's]
+    #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
+    pub(super) platforms: Vec<String>,
     /// Run every step, cached or not
     #[arg(long)]
     pub(super) no_cache: bool,
+    /// Run the steps of these stages, cached or not
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    pub(super) no_cache_filter: Vec<String>,
+    /// Ask registries for every image, whatever the daemon has
+    #[arg(long)]
+    pub(super) pull: bool,
+    /// Set a label of the image
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(super) labels: Vec<String>,
+    /// Add a line to the hosts file of every command
+    #[arg(long = "add-host", value_name = "NAME=ADDRESS")]
+    pub(super) hosts: Vec<String>,
+    /// Limit a resource of every command, as in `nofile=1024:4096`
+    #[arg(long = "ulimit", value_name = "NAME=SOFT[:HARD]")]
+    pub(super) ulimits: Vec<String>,
+    /// Set the size of `/dev/shm`, as in `64m`
+    #[arg(long, value_name = "SIZE")]
+    pub(super) shm_size: Option<String>,
+    /// What commands reach that do not say it themselves
+    #[arg(long, value_enum)]
+    pub(super) network: Option<WhatNetwork>,
+    /// Set the parent of the control groups of commands
+    #[arg(long, value_name = "PATH")]
+    pub(super) cgroup_parent: Option<String>,
+    /// Look into a cache: `type=registry,ref=NAME`, `type=local,src=DIRECTORY`, or a name
+    #[arg(long = "cache-from", value_name = "CACHE")]
+    pub(super) cache_from: Vec<String>,
     /// Address of the daemon: `unix:///path/to/socket` or `tcp://host:port` [default: $BUILDKIT_HOST]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) builder: Option<String>,

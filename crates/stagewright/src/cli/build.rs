@@ -87,8 +87,20 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
     if args.push {
         options = options.push();
     }
-    let (builder, plan) = program.meet(&args.what).await?;
-    Ok(builder.build_plan(plan, &options).await?)
+    for cache in &args.cache_to {
+        let cache = inputs::cache(cache)?.check_export().map_err(inputs::InputError::from)?;
+        options = options.cache_to(cache);
+    }
+    for (kind, given) in [("provenance", &args.provenance), ("sbom", &args.sbom)] {
+        match given.as_deref() {
+            None | Some("false") => {}
+            // The daemon's defaults.
+            Some("true") => options = options.attest(kind, ""),
+            Some(given) => options = options.attest(kind, given),
+        }
+    }
+    let (builder, plans) = program.meet(&args.what, &options).await?;
+    Ok(builder.build_plans(plans, &options).await?)
 }
 
 /// Shows the build until it ends.

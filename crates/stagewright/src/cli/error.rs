@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use stagewright_plan::Problems;
 
 use super::inputs::InputError;
+use super::settings::SettingError;
 use super::{tell, terminal};
 use crate::builder::{BuilderError, DefinitionError, StartError};
 use crate::diagnostics;
@@ -34,6 +35,9 @@ pub(super) enum CliError {
     /// An argument does not read.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// An argument for every step does not read.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// No daemon.
     #[error(transparent)]
     Builder(#[from] BuilderError),
@@ -99,9 +103,12 @@ impl CliError {
             | Self::Write(_)
             | Self::Metadata { .. }
             | Self::Runtime(_) => FAILED,
-            Self::Problems(_) | Self::Input(_) | Self::Definition(_) | Self::Terminal | Self::Archive => {
-                USAGE
-            }
+            Self::Problems(_)
+            | Self::Input(_)
+            | Self::Setting(_)
+            | Self::Definition(_)
+            | Self::Terminal
+            | Self::Archive => USAGE,
         }
     }
 }

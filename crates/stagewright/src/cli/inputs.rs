@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::path::PathBuf;
+use std::path::Path;
 
-use crate::builder::{Secret, SecretError, SshAgent, SshError, fields};
+use buildkit_llb::{Platform, PlatformError};
+use stagewright_plan::lower::MAIN_CONTEXT;
+
+use crate::builder::{
+    Cache, CacheError, ContextError, ContextSource, Secret, SecretError, SshAgent, SshError, fields,
+};
 
 /// An argument that does not read.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +20,28 @@ pub(super) enum InputError {
     /// A parameter without a name.
     #[error("`--build-arg {0}` has no name: write --build-arg NAME=VALUE")]
     NoName(String),
-    /// A context without a directory.
-    #[error("`--context {0}` is not of the form NAME=DIRECTORY")]
+    /// A context without a name or a value.
+    #[error("`--context {0}` is not of the form NAME=VALUE: write a directory or a URL after the name")]
     Context(String),
+    /// A context of no known form.
+    #[error("context `{name}`: {source}")]
+    ContextValue {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: ContextError,
+    },
+    /// A platform that does not read.
+    #[error("`--platform {given}`: {source}")]
+    Platform {
+        /// What was given.
+        given: String,
+        /// Why.
+        source: PlatformError,
+    },
+    /// A cache that does not read.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     /// A secret of another form. What was given is not shown: it may be the secret itself.
     #[error("a `--secret` {0}: write id=NAME,src=FILE or id=NAME,env=VARIABLE")]
     Secret(SecretForm),
@@ -85,15 +109,39 @@ pub(super) fn parameters(given: &[String]) -> Result<Vec<(String, String)>, Inpu
     given.iter().map(one).collect()
 }
 
-/// `NAME=DIRECTORY`.
-pub(super) fn contexts(given: &[String]) -> Result<Vec<(String, PathBuf)>, InputError> {
+/// `NAME=VALUE`.
+pub(super) fn contexts(given: &[String]) -> Result<Vec<(String, ContextSource)>, InputError> {
     let one = |text: &String| match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-            Ok((name.to_owned(), PathBuf::from(path)))
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), context_value(name, value)?))
         }
         _ => Err(InputError::Context(text.clone())),
     };
     given.iter().map(one).collect()
+}
+
+/// The main context.
+pub(super) fn context(given: &str) -> Result<ContextSource, InputError> {
+    context_value(MAIN_CONTEXT, given)
+}
+
+fn context_value(name: &str, text: &str) -> Result<ContextSource, InputError> {
+    // What is there is meant, whatever its name looks like.
+    if Path::new(text).is_dir() {
+        return Ok(text.into());
+    }
+    text.parse()
+        .map_err(|source| InputError::ContextValue { name: name.to_owned(), source })
+}
+
+pub(super) fn platform(given: &str) -> Result<Platform, InputError> {
+    given
+        .parse()
+        .map_err(|source| InputError::Platform { given: given.to_owned(), source })
+}
+
+pub(super) fn cache(given: &str) -> Result<Cache, InputError> {
+    Ok(given.parse()?)
 }
 
 /// `id=NAME,src=FILE` or `id=NAME,env=VARIABLE`, as docker reads it. What it holds is read now. Blocks.
@@ -208,7 +256,7 @@ mod tests {
 
     #[test]
     fn contexts_have_a_name_and_a_directory() {
-        assert_eq!(contexts(&["a=b/c".to_owned()]).unwrap(), [("a".to_owned(), PathBuf::from("b/c"))]);
+        assert_eq!(contexts(&["a=b/c".to_owned()]).unwrap(), [("a".to_owned(), ContextSource::from("b/c"))]);
         for text in ["a", "=b", "a="] {
             assert!(matches!(contexts(&[text.to_owned()]), Err(InputError::Context(_))), "{text}");
         }

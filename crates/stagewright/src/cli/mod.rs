@@ -9,11 +9,13 @@ mod inputs;
 mod interrupt;
 mod plan;
 mod print;
+mod settings;
 mod targets;
 mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use buildkit_llb::Platform;
 use schemars::JsonSchema;
@@ -25,6 +27,7 @@ use crate::builder::{BuildOptions, Builder};
 use crate::host_platform;
 use args::{Command, ParameterArgs, What};
 use error::{CliError, USAGE};
+use inputs::InputError;
 
 /// A build program as a command line: `build`, `print`, `plan` and `targets`.
 ///
@@ -39,14 +42,14 @@ where
     if buildkit_frontend::is_inside() {
         return crate::frontend::serve_build(&build);
     }
-    let describe = |parameters: &[(String, String)], platform: &Platform| {
-        describe(&build, parameters, platform, platform)
+    let describe = |parameters: &[(String, String)], platform: &Platform, build_platform: &Platform| {
+        describe(&build, parameters, platform, build_platform)
     };
     run(&Program { describe: &describe, parameters: Parameters::of::<P>() })
 }
 
-/// From parameters and a platform to what a program describes.
-type Describe<'a> = &'a dyn Fn(&[(String, String)], &Platform) -> Result<Plan, Problems>;
+/// From parameters, a platform and the one that builds to what a program describes.
+type Describe<'a> = &'a dyn Fn(&[(String, String)], &Platform, &Platform) -> Result<Plan, Problems>;
 
 /// The program whose command line this is.
 struct Program<'a> {
@@ -56,34 +59,64 @@ struct Program<'a> {
 
 impl Program<'_> {
     /// What the program describes, for a platform.
-    fn plan(&self, arguments: &ParameterArgs, platform: &Platform) -> Result<Plan, CliError> {
-        Ok((self.describe)(&inputs::parameters(&arguments.build_args)?, platform)?)
+    fn plan(
+        &self,
+        arguments: &ParameterArgs,
+        platform: &Platform,
+        build_platform: &Platform,
+    ) -> Result<Plan, CliError> {
+        Ok((self.describe)(&inputs::parameters(&arguments.build_args)?, platform, build_platform)?)
     }
 
     /// A connection, and what the program describes for the daemon behind it.
     ///
     /// Whether the program is right is seen first: that needs no daemon.
-    async fn meet(&self, what: &What) -> Result<(Builder, Plan), CliError> {
+    async fn meet(&self, what: &What, options: &BuildOptions) -> Result<(Builder, Plans), CliError> {
         let host = host_platform();
-        let plan = self.plan(&what.parameters, &host)?;
+        let first = self.plan(&what.parameters, &host, &host)?;
         let builder = match &what.builder {
             Some(address) => Builder::at(address).await?,
             None => Builder::connect().await?,
         };
-        let platform = builder.platform();
-        let asked_again = plan.platform.is_some() && platform != host;
-        let plan = if asked_again { self.plan(&what.parameters, &platform)? } else { plan };
-        Ok((builder, plan))
+        let build_platform = builder.platform();
+        let mut plans: Plans = Vec::new();
+        let first = Arc::new(first);
+        for platform in builder.platforms(options) {
+            // A Plan whose program did not ask is for every platform.
+            let is_same = first.platform.is_none() || (platform == host && build_platform == host);
+            let plan = match is_same {
+                true => Arc::clone(&first),
+                false => Arc::new(self.plan(&what.parameters, &platform, &build_platform)?),
+            };
+            plans.push((platform, plan));
+        }
+        Ok((builder, plans))
     }
 }
 
+/// What a program describes for each platform.
+type Plans = Vec<(Platform, Arc<Plan>)>;
+
 impl What {
     fn options(&self) -> Result<BuildOptions, CliError> {
-        let options = BuildOptions::new(&self.context);
-        let options = self.targets.iter().fold(options, BuildOptions::target);
-        let contexts = inputs::contexts(&self.contexts)?.into_iter();
-        let options = contexts.fold(options, |options, (name, path)| options.context_named(name, path));
-        Ok(if self.no_cache { options.no_cache() } else { options })
+        let mut options = BuildOptions::new(inputs::context(&self.context)?);
+        options = self.targets.iter().fold(options, BuildOptions::target);
+        for (name, context) in inputs::contexts(&self.contexts)? {
+            options = options.context_named(name, context);
+        }
+        for (name, value) in inputs::parameters(&self.parameters.build_args)? {
+            options = options.arg(name, value);
+        }
+        for platform in &self.platforms {
+            options = options.platform(inputs::platform(platform)?);
+        }
+        for cache in &self.cache_from {
+            options = options.cache_from(inputs::cache(cache)?.check_import().map_err(InputError::from)?);
+        }
+        if self.pull {
+            options = options.pull();
+        }
+        Ok(options.settings(settings::settings(self)?))
     }
 }
 

@@ -13,8 +13,8 @@ pub(super) fn run(program: &Program<'_>, args: &PrintArgs) -> Result<ExitCode, C
     }
     let options = args.what.options()?;
     let definition = runtime()?.block_on(async {
-        let (builder, plan) = program.meet(&args.what).await?;
-        Ok::<_, CliError>(builder.definition(&plan, &options).await?)
+        let (builder, plans) = program.meet(&args.what, &options).await?;
+        Ok::<_, CliError>(builder.definition(&plans[0].1, &options).await?)
     })?;
     let bytes = match args.format {
         Format::Binary => definition.encode(),

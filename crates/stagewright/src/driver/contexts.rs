@@ -43,7 +43,11 @@ pub(crate) struct LayoutSpec {
 
 /// A text that says of no context what it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ContextError {
+#[non_exhaustive]
+pub enum ContextError {
+    /// What only a frontend is given.
+    #[error("`{0}` is known only inside a daemon: write a directory")]
+    Inside(String),
     /// Nothing at all.
     #[error("it is empty: write a directory, a git URL, `docker-image://NAME` or `oci-layout://PATH`")]
     Empty,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use stagewright_plan::lower::ArgError;
+
 use crate::builder::output::OutputError;
 
 /// Options that do not fit the build, or each other.
@@ -125,6 +127,12 @@ pub enum OptionsError {
     /// The main context, given by name.
     #[error("context `context` is the build's own directory, and is not given by name: give it as DIRECTORY")]
     MainContext,
+    /// A cache that several targets would write.
+    #[error("a cache is written by one target, not by {}: name one with `--target`", .0.join(", "))]
+    SharedCache(Vec<String>),
+    /// An arg that every build has, with a value that does not read.
+    #[error(transparent)]
+    Arg(#[from] ArgError),
     /// A context that no step reads.
     #[error("no step reads context `{name}`: {}", list("the contexts are", known))]
     UnknownContext {

@@ -20,6 +20,7 @@ use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
 
+use super::context::ContextSource;
 use super::options::BuildOptions;
 use super::output::{Dest, LOCAL_ATTRS, Output, OutputKind};
 use taken::Taken;
@@ -73,6 +74,9 @@ pub(super) fn orders(
         .filter(|(_, role)| role.is_image())
         .map(|(target, _)| target.name.as_str())
         .collect();
+    if names.len() > 1 && options.cache_to.iter().any(|cache| !cache.is_inline()) {
+        return Err(OptionsError::SharedCache(names.into_iter().map(str::to_owned).collect()));
+    }
     let tags = tags(&options.tags, &images, &testers.collect::<Vec<_>>())?;
     let outputs = outputs(options, &images, &names)?;
 
@@ -85,8 +89,9 @@ pub(super) fn orders(
     let mut orders = Vec::new();
     // A directory that becomes equal to an export may be none that the build or its user lives in.
     let home = std::env::home_dir();
-    let kept = options.contexts.values().chain([&options.context]).chain(&home);
-    let mut taken = Taken::keeping(kept.map(PathBuf::as_path).chain([Path::new(".")]));
+    let contexts = options.contexts.values().chain([&options.context]);
+    let kept = contexts.filter_map(ContextSource::directory).chain(home.as_deref());
+    let mut taken = Taken::keeping(kept.chain([Path::new(".")]));
     for (target, role) in &targets {
         let tags = tags.get(target.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut exports = Vec::new();
