@@ -2,6 +2,8 @@
 
 mod checks;
 mod config;
+mod contexts;
 mod lowering;
+mod settings;
 mod sites;
 mod world;
