@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use buildkit_frontend::{Entry, Frontend, Options, caps, serve};
 use buildkit_gateway::{GatewayError, GatewayResult, SolveOptions};
-use buildkit_llb::{ExecOp, Graph, ImageSource, Metadata, Mount, Platform};
+use buildkit_llb::{ExecOp, Graph, ImageSource, Metadata, Platform};
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -51,7 +51,7 @@ async fn run(frontend: Frontend) -> Result<GatewayResult, GatewayError> {
                 .add(ImageSource::new(image, platform.clone()), Metadata::default())
                 .map_err(add)?;
             let args = ["sh", "-c", "exit 42"].map(str::to_owned);
-            let exec = ExecOp { platform, ..ExecOp::new(args, Mount::bind("/", Some(image.root()))) };
+            let exec = ExecOp::new(Some(image.root()), args, platform);
             let exec = graph.add(exec, Metadata::named("the step that fails")).map_err(add)?;
             let definition = graph.definition(Some(exec.root())).map_err(add)?;
             let options = SolveOptions { evaluate: true, ..SolveOptions::default() };
