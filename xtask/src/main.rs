@@ -3,8 +3,10 @@
 mod bench;
 mod codegen;
 mod demo;
+mod frontends;
 mod fuzz;
 mod images;
+mod maker;
 mod packages;
 mod place;
 mod process;
@@ -45,7 +47,13 @@ enum Task {
     /// Print the environment of what runs, for `eval "$(cargo xtask env)"`.
     Env,
     /// Make the base images and push them to the registry, which must run.
-    Images,
+    Images {
+        /// Also the one that compiles Rust programs for other platforms, which no test needs.
+        #[arg(long)]
+        cross: bool,
+    },
+    /// Make the images of the stock frontends and push them to the registry, which must run.
+    FrontendImage,
     /// Build Docker Engine's daemon, for the tests that run one.
     Engine,
     /// Generate the wire types from `proto/`.
@@ -116,11 +124,12 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Env => up::env(&place),
-        Task::Images => images::ensure(&place, &up::running(&place)?),
         Task::Engine => {
             println!("{}", tools::ensure_engine(&place)?.display());
             Ok(())
         }
+        Task::Images { cross } => images::ensure(&place, &up::running(&place)?, cross),
+        Task::FrontendImage => frontends::ensure(&place, &up::running(&place)?),
         Task::Codegen { check } => Ok(codegen::run(check)?),
         Task::Tidy => tidy::run(&place),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&place, &targets, seconds),

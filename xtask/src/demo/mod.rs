@@ -30,7 +30,7 @@ pub(crate) fn demo(place: &Place) -> Result<()> {
     let state = place.target.join("demo");
     container::remove_all(&state)?;
     let fixtures = up::up(place)?;
-    let told = images::ensure(place, &fixtures).and_then(|()| {
+    let told = images::ensure(place, &fixtures, false).and_then(|()| {
         fs::create_dir_all(&state).with_context(|| format!("cannot create {}", state.display()))?;
         story::tell(place, &fixtures, &state)
     });

@@ -5,30 +5,33 @@
 //! cache above it.
 
 mod bootstrap;
-mod maker;
+mod cross;
 mod month;
 mod programs;
 mod push;
 mod recipe;
+mod scanner;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use stagewright::{BuildOptions, Output};
 use stagewright_tests::{Archive, Registry};
 
+use crate::maker;
 use crate::place::Place;
 use crate::process::check_interrupt;
 use crate::up::Fixtures;
 use month::Month;
 use recipe::{Recipe, Source};
 
-/// Makes what the cache lacks, and pushes all of it.
-pub(crate) fn ensure(place: &Place, fixtures: &Fixtures) -> Result<()> {
+/// Makes what the cache lacks, and pushes all of it. With `cross` also the toolchain for other platforms.
+pub(crate) fn ensure(place: &Place, fixtures: &Fixtures, cross: bool) -> Result<()> {
     let month = Month::now();
     let registry = Registry::new(&fixtures.registry);
-    for recipe in recipe::all()? {
+    for recipe in recipe::all(cross)? {
         check_interrupt()?;
         let start = Instant::now();
         let archive = archive(place, fixtures, &recipe, &month)
@@ -54,7 +57,11 @@ fn archive(place: &Place, fixtures: &Fixtures, recipe: &Recipe, month: &Month) -
     let made = work.path().join("image.tar");
     match recipe.source {
         Source::Bootstrap(ref bootstrap) => bootstrap.make(month, work.path(), &made)?,
-        Source::Program(program) => maker::make(program, fixtures, work.path(), &made)?,
+        Source::Program { build, target } => {
+            let options = BuildOptions::new(work.path()).target(target).output(Output::oci(&made));
+            let report = maker::make(build, fixtures, &options)?;
+            report.product(target).context("the build made nothing")?;
+        }
     }
     fs::rename(&made, &path).with_context(|| format!("cannot move the image to {}", path.display()))?;
     remove_past_months(&directory, month)?;

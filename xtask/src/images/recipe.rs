@@ -6,9 +6,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use stagewright::{Build, Targets};
 
 use super::bootstrap::Bootstrap;
-use super::programs::{INGREDIENTS, PROGRAMS, Program};
+use super::programs::{INGREDIENTS, PROGRAMS};
+use super::{cross, programs, scanner};
 use crate::tools::hex;
 
 /// The host's certificates, at the same path inside every image: where TLS passes through a local
@@ -31,12 +33,12 @@ pub(super) struct Recipe {
 pub(super) enum Source {
     /// From nothing, by mmdebstrap.
     Bootstrap(Bootstrap),
-    /// By a Stagewright program, on top of the others.
-    Program(Program),
+    /// A target of a Stagewright program, on top of the others.
+    Program { build: fn(&Build, ()) -> Targets, target: &'static str },
 }
 
-/// All images, in the order in which they are made.
-pub(super) fn all() -> Result<Vec<Recipe>> {
+/// All images, in the order in which they are made. With `cross` also the toolchain for other platforms.
+pub(super) fn all(cross: bool) -> Result<Vec<Recipe>> {
     let certificates = fs::read(CERTIFICATES)
         .with_context(|| format!("cannot read {CERTIFICATES} (package ca-certificates)"))?;
     let debian = Bootstrap::bookworm(Path::new(CERTIFICATES))?;
@@ -51,16 +53,32 @@ pub(super) fn all() -> Result<Vec<Recipe>> {
     recipes.extend(PROGRAMS.map(|program| Recipe {
         repository: program.repository,
         tags: program.tags,
-        source: Source::Program(program),
+        source: Source::Program { build: programs::build, target: program.target },
         ingredients: on_debian.clone(),
     }));
-    let rust = Bootstrap::rust(Path::new(CERTIFICATES))?;
     recipes.push(Recipe {
+        repository: "stagewright-tests/scanner",
+        tags: &["1"],
+        ingredients: format!("{on_debian}{}", scanner::INGREDIENTS),
+        source: Source::Program { build: scanner::build, target: "scanner" },
+    });
+    let rust = Bootstrap::rust(Path::new(CERTIFICATES))?;
+    let rust = Recipe {
         repository: "library/rust",
         tags: &["1-slim"],
         ingredients: ingredients(&rust, &certificates)?,
         source: Source::Bootstrap(rust),
-    });
+    };
+    let on_rust = format!("{}{}", rust.ingredients, cross::INGREDIENTS);
+    recipes.push(rust);
+    if cross {
+        recipes.push(Recipe {
+            repository: "library/rust-cross",
+            tags: &["1-slim"],
+            ingredients: on_rust,
+            source: Source::Program { build: cross::build, target: "rust-cross" },
+        });
+    }
     Ok(recipes)
 }
 

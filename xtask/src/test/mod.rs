@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::place::Place;
 use crate::process::{check_interrupt, run, run_lines};
 use crate::up::{self, Fixtures};
-use crate::{bench, codegen, images, tidy, tools};
+use crate::{bench, codegen, frontends, images, tidy, tools};
 use output::{Tests, Verdict};
 
 /// The test binaries of all packages, each a part of its own; `cargo xtask tidy` finds one that is missing.
@@ -82,12 +82,13 @@ fn fixtures(place: &Place, report: &mut Report) -> Result<Fixtures> {
         Ok(())
     });
     let fixtures = fixtures.context("what they need does not run")?;
-    let images = report.part("images", || images::ensure(place, &fixtures));
+    let images = report.part("images", || images::ensure(place, &fixtures, false));
     if !images {
         fixtures.stop_started(place)?;
         bail!("there are no base images");
     }
-    // Without it the tests of it fail, and the others do not.
+    // Without these the tests of them fail, and the others do not.
+    report.part("frontends", || frontends::ensure(place, &fixtures));
     report.part("engine", || tools::ensure_engine(place).map(drop));
     Ok(fixtures)
 }

@@ -9,7 +9,7 @@ use super::tree::{Package, Tree};
 use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("buildkit-proto", &[]),
     ("buildkit-llb", &["buildkit-proto"]),
     ("buildkit-gateway", &["buildkit-llb", "buildkit-proto"]),
@@ -32,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ),
     ("stagewright-bench", &["buildkit-client", "buildkit-gateway", "buildkit-llb"]),
     ("stagewright-examples", &["stagewright"]),
+    ("stagewright-frontends", &["stagewright"]),
     (
         "stagewright-fuzz",
         &["buildkit-client", "buildkit-llb", "buildkit-patterns", "buildkit-proto", "stagewright"],

@@ -1,26 +1,33 @@
-//! Making an image by a Stagewright program, on the private buildkitd.
+//! Making images by a Stagewright program, on the private buildkitd.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use stagewright::{BuildOptions, Builder, Event, Output};
+use anyhow::{Result, bail};
+use stagewright::schemars::JsonSchema;
+use stagewright::serde::de::DeserializeOwned;
+use stagewright::{Build, BuildOptions, Builder, Event, Outcome, Report};
 
-use super::programs::{Program, build};
 use crate::process::check_interrupt;
 use crate::up::Fixtures;
 
 /// How many lines of a failed build's log are shown.
 const TAIL: usize = 40;
 
-/// Builds a program's target into an OCI archive. A failure comes with the end of its log.
-pub(super) fn make(program: Program, fixtures: &Fixtures, context: &Path, archive: &Path) -> Result<()> {
+/// Builds what the options ask for. A failure comes with the end of its log.
+pub(crate) fn make<P, O>(
+    program: impl Fn(&Build, P) -> O,
+    fixtures: &Fixtures,
+    options: &BuildOptions,
+) -> Result<Report>
+where
+    P: DeserializeOwned + JsonSchema,
+    O: Outcome,
+{
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let builder = Builder::at(&fixtures.buildkit_host).await?;
-        let options = BuildOptions::new(context).target(program.target).output(Output::oci(archive));
-        let mut running = builder.build(build, &options).await?;
+        let mut running = builder.build(program, options).await?;
         let mut log = VecDeque::new();
         loop {
             match tokio::time::timeout(Duration::from_millis(200), running.next()).await {
@@ -35,7 +42,7 @@ pub(super) fn make(program: Program, fixtures: &Fixtures, context: &Path, archiv
             let log: Vec<_> = log.iter().map(String::as_str).collect();
             bail!("{target}: {failure}\n{}", log.join("\n"));
         }
-        report.product(program.target).map(drop).context("the build made nothing")
+        Ok(report)
     })
 }
 
