@@ -114,6 +114,7 @@ stages:
     from: build
     steps:
       - run: [npm, test]
+    reports: reports
   app:
     role: runtime
     from: base
@@ -261,6 +262,16 @@ stages:
                       }
                     }
                   ],
+                  "reports": [
+                    {
+                      "path": "reports",
+                      "at": {
+                        "file": "stages.yaml",
+                        "line": 25,
+                        "column": 14
+                      }
+                    }
+                  ],
                   "at": {
                     "file": "stages.yaml",
                     "line": 22,
@@ -277,7 +288,7 @@ stages:
                     {
                       "at": {
                         "file": "stages.yaml",
-                        "line": 29,
+                        "line": 30,
                         "column": 9
                       },
                       "action": {
@@ -297,7 +308,7 @@ stages:
                     {
                       "at": {
                         "file": "stages.yaml",
-                        "line": 34,
+                        "line": 35,
                         "column": 9
                       },
                       "action": {
@@ -310,7 +321,7 @@ stages:
                     {
                       "at": {
                         "file": "stages.yaml",
-                        "line": 34,
+                        "line": 35,
                         "column": 9
                       },
                       "action": {
@@ -323,7 +334,7 @@ stages:
                     {
                       "at": {
                         "file": "stages.yaml",
-                        "line": 35,
+                        "line": 36,
                         "column": 9
                       },
                       "action": {
@@ -355,14 +366,14 @@ stages:
                       "stage": "unit",
                       "at": {
                         "file": "stages.yaml",
-                        "line": 36,
+                        "line": 37,
                         "column": 12
                       }
                     }
                   ],
                   "at": {
                     "file": "stages.yaml",
-                    "line": 27,
+                    "line": 28,
                     "column": 11
                   }
                 }
@@ -383,7 +394,7 @@ stages:
                   "product": true,
                   "at": {
                     "file": "stages.yaml",
-                    "line": 25,
+                    "line": 26,
                     "column": 3
                   }
                 }
@@ -429,7 +440,7 @@ stages:
                   help: declare it under `args`; the args are `env`, `n`; for the shell's own, write `$${nod}`
                 stages.yaml:9:5: there is no key `stepps` here
                   help: did you mean `steps`?
-                stages.yaml:14:9: none of `copy`, `run`, `env`, `workdir`, `user`, `mkdir`, `file` is here
+                stages.yaml:14:9: none of `run`, `copy`, `env`, `workdir`, `user`, `mkdir`, `file` is here
                 stages.yaml:15:9: `to` is missing here
                 stages.yaml:16:14: a text or a list is expected here, not a map
                 stages.yaml:19:15: `rwx` is not permission bits in octal digits, as in `0644`

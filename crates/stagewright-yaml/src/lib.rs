@@ -28,10 +28,14 @@
 //! ```
 
 mod args;
+#[cfg(test)]
+mod docs;
 mod document;
 mod fill;
 mod findings;
 mod form;
+#[cfg(test)]
+mod hostile;
 mod make;
 mod parse;
 mod read;
@@ -40,4 +44,4 @@ mod template;
 mod tree;
 
 pub use document::Document;
-pub use schema::schema;
+pub use schema::{schema, schema_text};

@@ -18,7 +18,7 @@ pub(crate) const HEAVIEST: usize = 64 << 20;
 /// the like are noted, and reading goes on.
 pub(crate) fn parse(text: &str, findings: &Findings<'_>) -> Option<Node> {
     let mut builder =
-        Builder { findings, open: Vec::new(), anchors: BTreeMap::new(), root: None, documents: 0, copied: 0 };
+        Builder { findings, open: Vec::new(), anchors: BTreeMap::new(), root: None, documents: 0, load: 0 };
     for event in Parser::new_from_str(text) {
         let (event, span) = match event {
             Ok(event) => event,
@@ -44,8 +44,8 @@ struct Builder<'a> {
     anchors: BTreeMap<usize, Node>,
     root: Option<Node>,
     documents: usize,
-    /// What `<<` copied, as weight.
-    copied: usize,
+    /// What was read or copied by `<<` so far, as weight.
+    load: usize,
 }
 
 /// A collection that is not at its end.
@@ -76,6 +76,7 @@ struct Stop;
 impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Stop> {
         let at = place(&span.start);
+        self.bear(at, 64 + event.scalar().map_or(0, |(text, _)| text.len()))?;
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -130,6 +131,12 @@ impl Builder<'_> {
             _ => {}
         }
         false
+    }
+
+    /// Counts what is kept, so that too much of it is noticed before all of it is there.
+    fn bear(&mut self, at: Place, weight: usize) -> Result<(), Stop> {
+        self.load = self.load.saturating_add(weight);
+        if self.load > HEAVIEST { Err(self.stop(at, too_large())) } else { Ok(()) }
     }
 
     fn stop(&self, at: Place, problem: Problem) -> Stop {
@@ -199,10 +206,7 @@ impl Builder<'_> {
                     self.findings.note(source.alias.unwrap_or(source.place), problem);
                     continue;
                 };
-                self.copied = self.copied.saturating_add(more.len() * 64);
-                if self.copied > HEAVIEST {
-                    return Err(self.stop(source.alias.unwrap_or(source.place), too_large()));
-                }
+                self.bear(source.alias.unwrap_or(source.place), more.len() * 64)?;
                 for (key, value) in more {
                     if !entries.index.contains_key(&key.text) {
                         entries.index.insert(key.text.clone(), entries.list.len());

@@ -15,3 +15,23 @@ pub fn schema() -> Value {
     schema["title"] = json!("stages.yaml");
     schema
 }
+
+/// The same as text, as it is committed.
+#[must_use]
+pub fn schema_text() -> String {
+    let mut text = serde_json::to_string_pretty(&schema()).expect("a schema has string keys");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_that_of_the_types() {
+        expect_file!["../../../docs/stages.schema.json"].assert_eq(&schema_text());
+    }
+}

@@ -56,6 +56,7 @@
 //! * `frontend`: inside a BuildKit daemon [`main`] serves the build; and [`frontend()`], whose build files are of a type
 //!   of yours.
 //! * `rust`: [`mod@rust`], programs of one file that the daemon compiles.
+//! * `yaml`: with `cli`, [`tool`] is the command line for `stages.yaml`, and the program `stagewright` is there.
 //! * Without features, [`main`] writes the Plan as JSON, and neither tokio nor tonic is compiled.
 
 #[cfg(any(feature = "client", feature = "frontend"))]
@@ -105,6 +106,8 @@ pub use builder::{
 };
 #[cfg(feature = "cli")]
 pub use cli::main;
+#[cfg(all(feature = "cli", feature = "yaml"))]
+pub use cli::tool;
 #[cfg(any(feature = "client", feature = "frontend"))]
 pub use driver::DriveError;
 #[cfg(feature = "frontend")]

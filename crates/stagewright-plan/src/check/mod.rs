@@ -1,5 +1,6 @@
 //! Whether a Plan holds together: what no compiler saw, in every input format the same.
 
+mod begin;
 mod order;
 mod stage;
 mod step;
@@ -132,9 +133,11 @@ impl<'a> Checked<'a> {
 /// Everything that is wrong with a Plan.
 pub(crate) fn problems(plan: &Plan) -> Vec<Problem> {
     let index = names(plan);
+    let begins = begin::begins(plan, &index);
     let stages = 0..plan.stages.len();
-    let mut problems: Vec<Problem> =
-        stages.flat_map(|position| stage::problems(plan, &index, position)).collect();
+    let mut problems: Vec<Problem> = stages
+        .flat_map(|position| stage::problems(plan, &index, &begins, position))
+        .collect();
     problems.extend(target::targets(plan, &index));
     match order(plan, &index) {
         Ok(_) if problems.is_empty() => problems.extend(target::idle_testers(plan, &index)),

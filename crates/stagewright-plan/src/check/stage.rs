@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 
 use buildkit_llb::ImageRef;
 
+use super::begin::Begin;
 use super::unknown_stage;
 use crate::dsl::role::may_start;
 use crate::plan::{Origin, Plan, Role, Runtime, Stage, Step};
 use crate::problem::Problem;
 
 /// What is wrong with the stage at a position of a Plan.
-pub(super) fn problems(plan: &Plan, index: &BTreeMap<&str, usize>, position: usize) -> Vec<Problem> {
+pub(super) fn problems(
+    plan: &Plan,
+    index: &BTreeMap<&str, usize>,
+    begins: &[Begin],
+    position: usize,
+) -> Vec<Problem> {
     let stage = &plan.stages[position];
-    let mut check = StageCheck { plan, index, stage, problems: Vec::new() };
+    let mut check = StageCheck { plan, index, begins, stage, position, problems: Vec::new() };
     check.name(index[stage.name.as_str()], position);
     check.start();
     check.steps();
@@ -24,7 +30,9 @@ pub(super) fn problems(plan: &Plan, index: &BTreeMap<&str, usize>, position: usi
 pub(super) struct StageCheck<'a> {
     pub(super) plan: &'a Plan,
     pub(super) index: &'a BTreeMap<&'a str, usize>,
+    pub(super) begins: &'a [Begin],
     pub(super) stage: &'a Stage,
+    pub(super) position: usize,
     problems: Vec<Problem>,
 }
 

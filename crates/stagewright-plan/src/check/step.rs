@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use buildkit_llb::{ImageRef, path};
 
+use super::begin::Begin;
 use super::stage::{StageCheck, image_problem};
 use super::unknown_stage;
 use crate::plan::{Action, Command, Copy, Mount, Origin, Role, Run, Step};
@@ -11,7 +12,7 @@ use crate::problem::Problem;
 
 impl StageCheck<'_> {
     pub(super) fn steps(&mut self) {
-        let mut empty = self.starts_empty();
+        let mut empty = self.begins[self.position] == Begin::Empty;
         for step in &self.stage.steps {
             match &step.action {
                 Action::Copy(copy) => self.copy(step, copy),
@@ -195,34 +196,9 @@ impl StageCheck<'_> {
         }
     }
 
-    /// Whether there is nothing in the stage before its own steps.
-    fn starts_empty(&self) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut from = &self.stage.from;
-        loop {
-            match from {
-                Origin::Scratch => return true,
-                Origin::Image(_) | Origin::Context(_) => return false,
-                Origin::Stage(name) => match self.index.get(name.as_str()).map(|i| &self.plan.stages[*i]) {
-                    Some(stage) if seen.insert(name) && !stage.steps.iter().any(fills) => from = &stage.from,
-                    _ => return false,
-                },
-            }
-        }
-    }
-
     /// Whether a stage's filesystem began as an image's.
     fn has_base(&self, name: &str) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut at = name;
-        while seen.insert(at) {
-            match self.index.get(at).map(|i| &self.plan.stages[*i].from) {
-                Some(Origin::Stage(from)) => at = from,
-                Some(Origin::Scratch) | None => return false,
-                Some(Origin::Image(_) | Origin::Context(_)) => return true,
-            }
-        }
-        false
+        self.index.get(name).is_some_and(|stage| self.begins[*stage] == Begin::Base)
     }
 
     fn secret(&mut self, step: &Step, id: &str) {
@@ -289,7 +265,7 @@ impl StageCheck<'_> {
 }
 
 /// Whether there are files after a step, whatever was there before.
-fn fills(step: &Step) -> bool {
+pub(super) fn fills(step: &Step) -> bool {
     matches!(step.action, Action::Copy(_) | Action::File { .. })
 }
 

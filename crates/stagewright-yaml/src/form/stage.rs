@@ -10,6 +10,9 @@ use crate::read::{At, List, Map};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Stage {
+    /// What it is, in a few words, for people who choose a target.
+    #[serde(default)]
+    pub(crate) description: Option<Text>,
     /// What it is for; decides what may start from it and what it hands on.
     pub(crate) role: Role,
     /// Where it starts: another stage by its name, an image (`node:18-slim`), or `scratch`.
@@ -20,6 +23,9 @@ pub(crate) struct Stage {
     /// The testers that must have passed before this image, or this tester, may be built.
     #[serde(default)]
     pub(crate) gates: List<At<String>>,
+    /// The files and directories that this tester leaves for people: what is exported when it is the target.
+    #[serde(default)]
+    pub(crate) reports: List<At<Text>>,
     /// The program that a container of this image runs, with first arguments.
     #[serde(default)]
     pub(crate) entrypoint: Option<Vec<Text>>,

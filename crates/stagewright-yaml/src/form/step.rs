@@ -11,10 +11,10 @@ use crate::read::{At, List, Map};
 #[serde(rename = "$step", rename_all = "kebab-case")]
 #[schemars(rename = "Step", untagged)]
 pub(crate) enum Step {
-    /// Copies files.
-    Copy(CopyStep),
     /// Runs a command.
     Run(Box<RunStep>),
+    /// Copies files.
+    Copy(CopyStep),
     /// Sets environment variables.
     Env(EnvStep),
     /// Sets the working directory.

@@ -1,6 +1,6 @@
 //! A stage: where it starts, and how a container of it runs.
 
-use stagewright_plan::plan::{self, Gate, HealthcheckSpec, Runtime};
+use stagewright_plan::plan::{self, Gate, HealthcheckSpec, Report, Runtime};
 use stagewright_plan::problem::nearest;
 use stagewright_plan::{Problem, Site};
 
@@ -26,14 +26,19 @@ impl Making<'_> {
             self.known(gate.place, &gate.value);
             Gate { stage: gate.value.clone(), at: self.site(gate.place) }
         });
+        let reports = form
+            .reports
+            .0
+            .iter()
+            .map(|report| Report { path: report.value.0.clone(), at: self.site(report.place) });
         plan::Stage {
-            reports: Vec::new(),
             name: name.value.clone(),
             role: role(form.role),
             from,
             steps: form.steps.0.iter().flat_map(|step| self.step(step)).collect(),
             runtime: self.runtime(form),
             gates: gates.collect(),
+            reports: reports.collect(),
             at: self.site(form.from.place),
             via: self.sites(&form.from.via),
         }

@@ -32,10 +32,11 @@ impl Making<'_> {
     fn listed(&self, names: &List<At<String>>, product: bool) -> impl Iterator<Item = Target> {
         names.0.iter().map(move |name| {
             self.known(name.place, &name.value);
+            let description = self.index.get(name.value.as_str()).and_then(|i| self.description(*i));
             Target {
                 name: name.value.clone(),
                 stage: name.value.clone(),
-                description: None,
+                description,
                 product,
                 at: self.site(name.place),
             }
@@ -54,18 +55,23 @@ impl Making<'_> {
             })
             .collect();
         let listed: BTreeSet<String> = listed.iter().map(|name| (*name).to_owned()).collect();
-        self.file.stages.0.iter().filter_map(move |(name, stage)| {
+        self.file.stages.0.iter().enumerate().filter_map(move |(i, (name, stage))| {
             let role = stage.value.role;
             if !matches!(role, Role::Runtime | Role::Dev | Role::Tester) || listed.contains(&name.value) {
                 return None;
             }
             Some(Target {
-                description: None,
                 name: name.value.clone(),
                 stage: name.value.clone(),
+                description: self.description(i),
                 product: products && role == Role::Runtime && !starts.contains(name.value.as_str()),
                 at: self.site(name.place),
             })
         })
+    }
+
+    fn description(&self, stage: usize) -> Option<String> {
+        let description = self.file.stages.0[stage].1.value.description.as_ref();
+        description.map(|text| text.0.clone())
     }
 }

@@ -40,14 +40,10 @@ pub(super) fn by_form(reader: &Reader<'_>, variants: &'static [&'static str]) ->
         Value::List(_) => return has("$list").ok_or_else(|| reader.not(&wanted(variants))),
         Value::Map(entries) => entries,
     };
-    let mut named = keys().filter(|variant| entries.iter().any(|(key, _)| key.text == *variant));
-    match (named.next(), named.next()) {
-        (Some(variant), None) => Ok(variant),
-        (Some(one), Some(other)) => Err(Fault::Why(Box::new(
-            Problem::new(format!("`{one}` and `{other}` stand in one map"))
-                .help("each is a map of its own: begin it with a `-`"),
-        ))),
-        (None, _) => {
+    // The first in the order of the variants: a command has variables and a user of its own.
+    match keys().find(|variant| entries.iter().any(|(key, _)| key.text == *variant)) {
+        Some(variant) => Ok(variant),
+        None => {
             if let Some(map) = has("$map") {
                 return Ok(map);
             }

@@ -169,18 +169,19 @@ pub(super) struct ParameterArgs {
     pub(super) build_args: Vec<String>,
 }
 
+/// The commands whose help lists the parameters.
+pub(super) const COMMANDS: [&str; 4] = ["build", "print", "plan", "targets"];
+
 /// Reads the command line. The help lists the program's parameters.
 pub(super) fn parse(parameters: &Parameters) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&command(&parameter_list(parameters)).try_get_matches()?)
 }
 
 /// The command line with this list below the help of each command.
-fn command(list: &str) -> clap::Command {
-    let command = ["build", "print", "plan", "targets"]
-        .into_iter()
-        .fold(Cli::command(), |command, name| {
-            command.mut_subcommand(name, |subcommand| subcommand.after_help(list.to_owned()))
-        });
+pub(super) fn command(list: &str) -> clap::Command {
+    let command = COMMANDS.into_iter().fold(Cli::command(), |command, name| {
+        command.mut_subcommand(name, |subcommand| subcommand.after_help(list.to_owned()))
+    });
     // A definition is of one target.
     command.mut_subcommand("print", |print| {
         print.mut_arg("targets", |target| target.help("The target; may be left out if there is one product"))
@@ -188,7 +189,7 @@ fn command(list: &str) -> clap::Command {
 }
 
 /// The parameters with their documentation, values and defaults.
-fn parameter_list(parameters: &Parameters) -> String {
+pub(super) fn parameter_list(parameters: &Parameters) -> String {
     let rows: Vec<(&str, String)> = parameters
         .iter()
         .map(|parameter| (parameter.name.as_str(), about(parameter)))

@@ -32,6 +32,22 @@ pub(super) enum CliError {
     /// The program or its parameters are wrong.
     #[error(transparent)]
     Problems(#[from] Problems),
+    /// The build file cannot be read.
+    #[cfg(feature = "yaml")]
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no build file.
+    #[cfg(feature = "yaml")]
+    #[error("there is no `{tried}` in the directory that is built: name the build file by -f")]
+    NoFile {
+        /// What was looked for.
+        tried: String,
+    },
     /// An argument does not read.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -103,6 +119,8 @@ impl CliError {
             | Self::Write(_)
             | Self::Metadata { .. }
             | Self::Runtime(_) => FAILED,
+            #[cfg(feature = "yaml")]
+            Self::File { .. } | Self::NoFile { .. } => USAGE,
             Self::Problems(_)
             | Self::Input(_)
             | Self::Setting(_)

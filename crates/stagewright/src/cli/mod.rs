@@ -12,6 +12,8 @@ mod print;
 mod settings;
 mod targets;
 mod terminal;
+#[cfg(feature = "yaml")]
+mod tool;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -25,9 +27,11 @@ use tokio::runtime::Runtime;
 
 use crate::builder::{BuildOptions, Builder};
 use crate::host_platform;
-use args::{Command, ParameterArgs, What};
+use args::{Cli, Command, ParameterArgs, What};
 use error::{CliError, USAGE};
 use inputs::InputError;
+#[cfg(feature = "yaml")]
+pub use tool::tool;
 
 /// A build program as a command line: `build`, `print`, `plan` and `targets`.
 ///
@@ -133,6 +137,10 @@ fn run(program: &Program<'_>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    run_command(program, &cli)
+}
+
+fn run_command(program: &Program<'_>, cli: &Cli) -> ExitCode {
     let done = match &cli.command {
         Command::Build(args) => build::run(program, args),
         Command::Print(args) => print::run(program, args),
