@@ -63,12 +63,11 @@ fn with(document: &Document, words: &[OsString]) -> ExitCode {
 fn find(words: &[OsString]) -> Result<Option<PathBuf>, CliError> {
     let matches = lenient().try_get_matches_from(words).unwrap_or_default();
     let matches = matches.subcommand().map(|(_, matches)| matches);
-    if let Some(file) = matches.and_then(|matches| path(matches, "file")) {
+    if let Some(file) = matches.and_then(|matches| given::<PathBuf>(matches, "file")) {
         return Ok(Some(file));
     }
-    let directory = matches
-        .and_then(|matches| path(matches, "context"))
-        .unwrap_or_else(|| PathBuf::from("."));
+    let context = matches.and_then(|matches| given::<String>(matches, "context"));
+    let directory = PathBuf::from(context.unwrap_or_else(|| ".".to_owned()));
     let files = FILES.iter().map(|name| match directory == Path::new(".") {
         true => PathBuf::from(name),
         false => directory.join(name),
