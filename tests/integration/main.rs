@@ -14,6 +14,7 @@ mod frontend;
 mod gates;
 mod liar;
 mod microservices;
+mod options;
 mod outputs;
 mod rust_file;
 mod sharing;
