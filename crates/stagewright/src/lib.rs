@@ -112,6 +112,8 @@ pub use cli::tool;
 pub use driver::DriveError;
 #[cfg(feature = "frontend")]
 pub use frontend::frontend;
+#[cfg(all(feature = "frontend", feature = "rust"))]
+pub use frontend::rust_frontend;
 #[cfg(all(feature = "frontend", feature = "yaml"))]
 pub use frontend::yaml_frontend;
 #[cfg(not(feature = "cli"))]

@@ -7,6 +7,8 @@ mod answers;
 mod contexts;
 mod program;
 mod run;
+#[cfg(feature = "rust")]
+mod rust_file;
 mod settings;
 mod spec;
 mod told;
@@ -75,6 +77,14 @@ where
 #[cfg(feature = "yaml")]
 pub fn yaml_frontend() -> ExitCode {
     outside().unwrap_or_else(|| serve(&YamlFile))
+}
+
+/// The BuildKit frontend of build programs that are one Rust file: see [`mod@crate::rust`].
+///
+/// It compiles them with the sources that its own image carries at `/stagewright`. The code is as that of [`frontend`].
+#[cfg(feature = "rust")]
+pub fn rust_frontend() -> ExitCode {
+    outside().unwrap_or_else(|| serve(&rust_file::RustFile))
 }
 
 /// Serves a build function as a frontend, whose parameters are the build args.

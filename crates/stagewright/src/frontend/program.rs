@@ -32,6 +32,9 @@ pub(crate) struct Asked<'a, C> {
     pub(crate) gateway: &'a Gateway<C>,
     /// The file that the user names, if there is one.
     pub(crate) entry: Option<&'a Entry>,
+    /// The directory of the client that the file is in, by its name and session; none if it comes from elsewhere.
+    #[cfg_attr(not(feature = "rust"), allow(dead_code, reason = "only what has more files needs it"))]
+    pub(crate) directory: Option<(&'a str, &'a str)>,
     /// What `--build-arg` sets.
     pub(crate) args: &'a [(String, String)],
     /// What is built for, at least one.

@@ -42,6 +42,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
     let main = client.main()?;
     let named = client.named()?;
 
+    let mut is_remote = false;
     let entry = if P::READS_FILE || options.cmdline.is_some() {
         let remote = driver::remote(&gateway, &main, &settings, options.resolve_mode);
         let remote = remote.await.map_err(|error| GatewayError::from(&error))?;
@@ -50,6 +51,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
             options.entry.filename.clone_from(file);
         }
         let remote = remote.map(|remote| remote.definition);
+        is_remote = !options.entry.forced && (remote.is_some() || inputs.contains_key(&options.entry.local));
         let entry = Entry::read(&gateway, &options, &environment.session, remote).await;
         Some(entry.map_err(|error| told_entry(&error))?)
     } else {
@@ -68,10 +70,12 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         .iter()
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+    let session = options.session_of(&options.entry.local, &environment.session);
     let described = program
         .describe(&Asked {
             gateway: &gateway,
             entry: entry.as_ref(),
+            directory: (!is_remote).then_some((options.entry.local.as_str(), session)),
             args: &args,
             platforms: &platforms,
             build_platform: &build_platform,

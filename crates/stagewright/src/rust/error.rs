@@ -14,7 +14,9 @@ use stagewright_plan::{Problems, Site};
 #[non_exhaustive]
 pub enum RustError {
     /// The program's file cannot be compiled under its name.
-    #[error("`{0}` cannot be the name of a build program's file: it needs a plain file name")]
+    #[error(
+        "`{0}` cannot be the name of a build program's file: write its path below the directory that it is in"
+    )]
     FileName(String),
     /// The head of the program declares what cannot be.
     #[error("{message}")]

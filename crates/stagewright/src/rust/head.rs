@@ -23,11 +23,6 @@ pub(super) struct Wrong {
 }
 
 impl Declared {
-    /// The directory that the files are in, and their name there.
-    pub(super) fn split(&self) -> (&str, &str) {
-        self.path.rsplit_once('/').unwrap_or(("", &self.path))
-    }
-
     /// Whether it is a pattern.
     pub(super) fn is_pattern(&self) -> bool {
         self.path.contains(WILD)
@@ -117,10 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_a_directory_and_a_name() {
+    fn patterns_are_told_from_paths() {
         let declared = |path: &str| Declared { path: path.to_owned(), line: 1 };
-        assert_eq!(declared("a/b/c.rs").split(), ("a/b", "c.rs"));
-        assert_eq!(declared("*.rs").split(), ("", "*.rs"));
-        assert!(declared("*.rs").is_pattern() && !declared("a.rs").is_pattern());
+        assert!(declared("a/*.rs").is_pattern() && !declared("a.rs").is_pattern());
     }
 }

@@ -16,7 +16,9 @@ mod rustc;
 mod steps;
 
 use buildkit_gateway::errdefs::{Position, Range};
-use buildkit_gateway::{Channel, FileRange, Gateway, ImageRequest, Ref, SolveOptions, Warning};
+use buildkit_gateway::{
+    Channel, FileRange, FileStat, Gateway, GatewayError, ImageRequest, Ref, SolveOptions, Warning,
+};
 use buildkit_llb::{Definition, Graph, ImageRef, LocalIdentity, Platform, SourceFile};
 use futures_util::future::try_join;
 use stagewright_plan::config::ImageConfig;
@@ -31,6 +33,8 @@ use steps::{Inputs, Steps};
 
 /// The image that programs are compiled in, unless another is named.
 pub const TOOLCHAIN: &str = "rust:1-slim";
+/// The build arg that names another one.
+pub const TOOLCHAIN_ARG: &str = "STAGEWRIGHT_RUST";
 /// The image that carries the sources of the crates.
 pub const BUNDLE_IMAGE: &str = "stagewright/rust:1";
 
@@ -45,7 +49,7 @@ const MODE_TYPE: u32 = 0x8f28_0000;
 /// A build program that is one Rust file.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The name of its file, without directories. Errors and sites name it so.
+    /// The path of its file below what is [`beside`](Self::beside) it. Errors and sites name it so.
     pub file_name: String,
     /// Its text.
     pub text: String,
@@ -68,7 +72,7 @@ pub enum Bundle {
     Definition(Definition),
 }
 
-/// The directory that a program's file is in.
+/// Where a program's file is, and the files that it may declare.
 #[derive(Clone, Debug)]
 pub enum Beside {
     /// A directory of the client: `dockerfile`, as docker calls it.
@@ -78,13 +82,8 @@ pub enum Beside {
         /// Whose it is.
         identity: LocalIdentity,
     },
-    /// A directory in a filesystem: that of a git repository, or an archive.
-    Filesystem {
-        /// The filesystem.
-        definition: Definition,
-        /// The directory.
-        directory: String,
-    },
+    /// Any filesystem: a git repository, or an archive.
+    Filesystem(Definition),
 }
 
 /// A program that compiles.
@@ -104,7 +103,7 @@ impl Program {
     /// A toolchain or declared files that cannot be had, and a program that does not compile, with its lines.
     pub async fn compile<C: Channel>(&self, gateway: &Gateway<C>) -> Result<Compiled, RustError> {
         let name = &self.file_name;
-        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+        if name.contains('\0') || name.split('/').any(|component| ["", ".", ".."].contains(&component)) {
             return Err(RustError::FileName(name.clone()));
         }
         let mut texts: Texts = [(name.clone(), self.text.clone())].into();
@@ -192,37 +191,40 @@ impl Program {
             let message = format!("`{}` cannot be had: the program comes without a directory", first.path);
             return Err(wrong(message, first.line));
         };
-        let paths: Vec<String> = declared.iter().map(|declared| declared.path.clone()).collect();
+        let own = self.file_name.rsplit_once('/').map(|(directory, _)| directory);
+        let below = |path: &str| own.map_or_else(|| path.to_owned(), |own| format!("{own}/{path}"));
+        let paths: Vec<String> = declared.iter().map(|declared| below(&declared.path)).collect();
         let mut graph = Graph::new();
-        let (output, root) = steps::beside_op(&mut graph, &self.file_name, beside, &paths)?;
+        let output = steps::beside_op(&mut graph, &self.file_name, beside, &paths)?;
         let files = gateway.solve(&graph.definition(output)?, &SolveOptions::default()).await?;
         let mut found = Vec::new();
-        for one in declared {
-            let (directory, name) = one.split();
-            let entries = list(gateway, &files, &root, directory, name).await?;
-            let is_directory = |stat: &buildkit_gateway::FileStat| stat.mode & MODE_DIR != 0;
-            if let (false, Some(_)) = (one.is_pattern(), entries.iter().find(|stat| is_directory(stat))) {
+        for (one, path) in declared.iter().zip(&paths) {
+            let (directory, pattern) = path.rsplit_once('/').unwrap_or(("", path));
+            let (directories, entries): (Vec<FileStat>, Vec<FileStat>) =
+                list(gateway, &files, directory, pattern)
+                    .await?
+                    .into_iter()
+                    .partition(|stat| stat.mode & MODE_DIR != 0);
+            if !one.is_pattern() && !directories.is_empty() {
                 let message = format!("`{0}` is a directory: declare its files, as in `{0}/*.rs`", one.path);
                 return Err(wrong(message, one.line));
             }
-            let before = found.len();
-            for stat in entries.iter().filter(|stat| !is_directory(stat)) {
+            if entries.is_empty() {
+                let message = format!("there is no `{}` beside {}", one.path, self.file_name);
+                return Err(wrong(message, one.line));
+            }
+            for stat in entries {
                 let name = String::from_utf8_lossy(&stat.path);
                 let path =
                     if directory.is_empty() { name.into_owned() } else { format!("{directory}/{name}") };
                 let shown = path.ends_with(".rs") && stat.mode & MODE_TYPE == 0 && stat.size <= MAX_SHOWN;
                 let text = if shown {
-                    let place = format!("{}/{path}", root.trim_end_matches('/'));
-                    let bytes = gateway.read_file(&files, &place, None).await?;
+                    let bytes = gateway.read_file(&files, &format!("/{path}"), None).await?;
                     String::from_utf8(bytes.to_vec()).ok()
                 } else {
                     None
                 };
                 found.push((path, text));
-            }
-            if found.len() == before {
-                let message = format!("there is no `{}` beside {}", one.path, self.file_name);
-                return Err(wrong(message, one.line));
             }
         }
         Ok(found)
@@ -240,17 +242,13 @@ impl Program {
             let text = gateway.read_file(&made, steps::DIAGNOSTICS, Some(range)).await?;
             Ok((status, text))
         };
-        let (status, text) =
-            read.await
-                .map_err(|source: buildkit_gateway::GatewayError| match source.vertex() {
-                    Some(vertex) if vertex == crates => {
-                        RustError::Crates { toolchain: self.toolchain.clone(), source }
-                    }
-                    Some(vertex) if vertex == compile => {
-                        RustError::Rustc { program: self.file_name.clone(), source }
-                    }
-                    _ => RustError::Daemon(source),
-                })?;
+        let (status, text) = read.await.map_err(|source: GatewayError| match source.vertex() {
+            Some(vertex) if vertex == crates => {
+                RustError::Crates { toolchain: self.toolchain.clone(), source }
+            }
+            Some(vertex) if vertex == compile => RustError::Rustc { program: self.file_name.clone(), source },
+            _ => RustError::Daemon(source),
+        })?;
         Ok(Said {
             status: String::from_utf8_lossy(&status).trim().to_owned(),
             text: String::from_utf8_lossy(&text).into_owned(),
@@ -268,11 +266,10 @@ struct Said {
 async fn list<C: Channel>(
     gateway: &Gateway<C>,
     files: &Ref,
-    root: &str,
     directory: &str,
     pattern: &str,
-) -> Result<Vec<buildkit_gateway::FileStat>, RustError> {
-    let mut place = root.trim_end_matches('/').to_owned();
+) -> Result<Vec<FileStat>, RustError> {
+    let mut place = String::new();
     for component in directory.split('/').filter(|component| !component.is_empty()) {
         let above = if place.is_empty() { "/" } else { &place };
         if gateway.read_dir(files, above, Some(component)).await?.is_empty() {

@@ -3,8 +3,8 @@
 //! Each runs without network, secrets, agents and contexts, in mounts that hold nothing but its inputs.
 
 use buildkit_llb::{
-    Action, CopyAction, ExecOp, FileOp, Graph, ImageRef, ImageSource, LocalSource, Metadata, MkfileAction,
-    Mount, Network, OpError, OpId, Output, Platform, Range, SourceFile, Ulimit,
+    Action, CopyAction, ExecOp, FileOp, Graph, ImageRef, ImageSource, LocalSource, Metadata, MkdirAction,
+    MkfileAction, Mount, Network, OpError, OpId, Output, Platform, Range, SourceFile, Ulimit,
 };
 
 use super::{Beside, Bundle};
@@ -157,43 +157,44 @@ fn bundle(graph: &mut Graph, bundle: &Bundle, platform: &Platform) -> Result<Opt
     }
 }
 
-/// The program's file under its own name, and what it declares.
+/// The program's file at its own path, and what it declares.
 fn files(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Output, OpError> {
-    let program = MkfileAction::new(format!("/{}", inputs.file_name), 0o644, inputs.text.to_owned());
-    let mut actions = vec![Action::from(program)];
-    if let Some((beside, paths)) = inputs.beside {
-        let (from, directory) = beside_op(graph, inputs.file_name, beside, paths)?;
-        if let Some(from) = from {
-            let mut copy = CopyAction::new(from, directory, "/");
-            copy.dir_contents = true;
-            copy.create_dest_path = true;
-            copy.include = paths.to_vec();
-            actions.insert(0, copy.into());
-        }
+    let mut actions: Vec<Action> = Vec::new();
+    if let Some((beside, paths)) = inputs.beside
+        && let Some(from) = beside_op(graph, inputs.file_name, beside, paths)?
+    {
+        let mut copy = CopyAction::new(from, "/", "/");
+        copy.dir_contents = true;
+        copy.create_dest_path = true;
+        copy.include = paths.to_vec();
+        actions.push(copy.into());
     }
+    if let Some((directory, _)) = inputs.file_name.rsplit_once('/') {
+        let mut mkdir = MkdirAction::new(format!("/{directory}"), 0o755);
+        mkdir.parents = true;
+        actions.push(mkdir.into());
+    }
+    actions.push(MkfileAction::new(format!("/{}", inputs.file_name), 0o644, inputs.text.to_owned()).into());
     let text = format!("take {}", inputs.file_name);
     Ok(graph.add(FileOp::chain(None, actions), named(inputs.file_name, &text))?.root())
 }
 
-/// The filesystem that has the declared files, and the directory there which they are relative to.
+/// The filesystem that has these declared files.
 pub(super) fn beside_op(
     graph: &mut Graph,
     file_name: &str,
     beside: &Beside,
     paths: &[String],
-) -> Result<(Option<Output>, String), OpError> {
+) -> Result<Option<Output>, OpError> {
     match beside {
         Beside::Local { name, identity } => {
             let mut local = LocalSource::new(name, identity.clone());
             local.include = paths.to_vec();
             local.shared_key_hint = format!("{name}-files");
             let local = graph.add(local, named(file_name, "load its declared files"))?;
-            Ok((Some(local.root()), "/".to_owned()))
+            Ok(Some(local.root()))
         }
-        Beside::Filesystem { definition, directory } => {
-            let root = graph.embed(definition)?;
-            Ok((root, format!("/{}", directory.trim_matches('/'))))
-        }
+        Beside::Filesystem(definition) => graph.embed(definition),
     }
 }
 
