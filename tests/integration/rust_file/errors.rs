@@ -126,11 +126,24 @@ async fn memory_is_bounded() {
     assert!(asked.log().contains("memory allocation of 3221225472 bytes failed"), "{}", asked.log());
 }
 
+/// A program without end, and with a parameter that makes its runs unlike all others.
+fn endless() -> String {
+    let body = "    while b.platform().os != \"nowhere\" {}\n    panic!()";
+    let text = program(body).replace("_: ()", "_: Params");
+    format!("{text}#[derive(Deserialize, JsonSchema)]\nstruct Params {{ _salt: String }}\n")
+}
+
+#[tokio::test]
+async fn processor_time_is_bounded() {
+    let error = Case::new(endless()).arg("_salt", &unique()).ask().await.error();
+    assert!(error.message().contains("is there a loop without end?"), "{error}");
+    assert_eq!(error.exit_code(), Some(137));
+    assert_eq!(marked(&error, "stages.rs"), [line_of(&endless(), "fn main")]);
+}
+
 #[tokio::test]
 async fn a_program_without_end_is_stopped_with_its_build() {
-    let text =
-        program("    while b.platform().os != \"nowhere\" {}\n    panic!()").replace("_: ()", "_: Params");
-    let text = format!("{text}#[derive(Deserialize, JsonSchema)]\nstruct Params {{ _salt: String }}\n");
+    let text = endless();
     let salt = unique();
     let case = Case::new(text).arg("_salt", &salt);
     let client = client().await;

@@ -14,6 +14,8 @@ mod order;
 mod output;
 mod report;
 mod running;
+#[cfg(feature = "rust")]
+mod rust_file;
 mod served;
 
 use std::collections::BTreeMap;
@@ -50,6 +52,8 @@ pub use report::{Event, Failure, Product, Report, TargetReport, Vertex};
 pub use running::Running;
 #[cfg(feature = "cli")]
 pub(crate) use running::Written;
+#[cfg(feature = "rust")]
+pub use rust_file::{RustFile, RustFileError, RustPlans};
 
 #[cfg(feature = "cli")]
 pub(crate) use output::fields;

@@ -1,0 +1,112 @@
+//! Build programs of one Rust file, from outside the daemon.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError};
+use buildkit_client::status::StatusUpdate;
+use buildkit_client::{BuildError, BuildRequest, SessionError, SessionOptions};
+use buildkit_gateway::{GatewayResult, Ref};
+use buildkit_llb::{LocalIdentity, Platform};
+
+use super::Builder;
+use crate::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Program, RustError, TOOLCHAIN};
+
+/// The directory of the program's file, as the daemon asks for it.
+const DIRECTORY: &str = "dockerfile";
+
+/// A build program of one Rust file on this machine, which needs no Rust: the daemon compiles it.
+#[derive(Clone, Debug)]
+pub struct RustFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The image that it is compiled in; without it, [`TOOLCHAIN`].
+    pub toolchain: Option<String>,
+    /// The sources of the crates that it uses; without them, those of [`BUNDLE_IMAGE`].
+    pub bundle: Option<Bundle>,
+}
+
+/// What a build program answers, and the texts of its files.
+#[derive(Clone, Debug)]
+pub struct RustPlans {
+    /// Its Plans: a single one if that serves all platforms, else one for each.
+    pub answers: Vec<Answer>,
+    /// The texts, by the names that sites have for the files.
+    pub sources: BTreeMap<String, String>,
+}
+
+/// A build program of one file gives no Plan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RustFileError {
+    /// Its file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its directory cannot be read.
+    #[error(transparent)]
+    Directory(#[from] LocalDirError),
+    /// The daemon takes no session.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// It does not compile, it is wrong, or the daemon fails.
+    #[error(transparent)]
+    Build(#[from] BuildError<RustError>),
+}
+
+impl Builder {
+    /// Compiles a build program of one file in the daemon, and asks it for its Plans.
+    ///
+    /// Of this machine's files the daemon is given the program and those that it declares. What the daemon does is told
+    /// to `on_status`. Dropping the future stops all of it.
+    ///
+    /// # Errors
+    ///
+    /// Files that cannot be read, and all that is wrong with the program.
+    pub async fn describe_file(
+        &self,
+        file: &RustFile,
+        args: &[(String, String)],
+        platforms: &[Platform],
+        on_status: impl FnMut(StatusUpdate) + Send,
+    ) -> Result<RustPlans, RustFileError> {
+        let read = |source| RustFileError::Read { path: file.path.clone(), source };
+        let text = fs::read_to_string(&file.path).map_err(read)?;
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let directory = file.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = LocalDir::open(directory.unwrap_or(Path::new(".")))?;
+        let options = SessionOptions::new().file_sync(FileSync::new([(DIRECTORY, directory)]));
+        let session = self.client.session(options).await?;
+        let own = |_| read(io::Error::other(format!("`{BUNDLE_IMAGE}` is no image name")));
+        let program = Program {
+            file_name: name,
+            text,
+            beside: Some(Beside::Local {
+                name: DIRECTORY.to_owned(),
+                identity: LocalIdentity::Session(session.id().to_owned()),
+            }),
+            toolchain: file.toolchain.clone().unwrap_or_else(|| TOOLCHAIN.to_owned()),
+            bundle: match &file.bundle {
+                Some(bundle) => bundle.clone(),
+                None => Bundle::Image(BUNDLE_IMAGE.parse().map_err(own)?),
+            },
+            platform: self.platform(),
+        };
+        let mut plans = None;
+        let drive = async |gateway| {
+            let compiled = program.compile(&gateway).await?;
+            let answers = compiled.plans(&gateway, args, platforms).await?;
+            plans = Some(RustPlans { answers, sources: compiled.sources().clone() });
+            Ok::<_, RustError>(GatewayResult::single(Ref::scratch()))
+        };
+        let ended = self.client.build(BuildRequest::new(&session), on_status, drive).await;
+        session.close().await;
+        ended?;
+        Ok(plans.expect("a driver that succeeds has Plans"))
+    }
+}
