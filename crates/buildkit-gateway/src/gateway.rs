@@ -188,10 +188,7 @@ impl<C: Channel> Gateway<C> {
         let request = pb::ReadFileRequest {
             r#ref: reference.id().to_owned(),
             file_path: path.to_owned(),
-            range: range.map(|range| pb::FileRange {
-                offset: i64::try_from(range.offset).unwrap_or(i64::MAX),
-                length: i64::try_from(range.length).unwrap_or(i64::MAX),
-            }),
+            range: range.map(range_to_pb),
             mount_index: 0,
         };
         Ok(self.bridge.clone().read_file(request).await?.into_inner().data)
@@ -312,7 +309,7 @@ impl FileStat {
         self.mode & (1 << 31) != 0
     }
 
-    fn from_pb(stat: buildkit_proto::fsutil::Stat) -> Self {
+    pub(crate) fn from_pb(stat: buildkit_proto::fsutil::Stat) -> Self {
         Self {
             path: stat.path,
             mode: stat.mode,
@@ -322,6 +319,13 @@ impl FileStat {
             modified: stat.mod_time,
             link: stat.linkname,
         }
+    }
+}
+
+pub(crate) fn range_to_pb(range: FileRange) -> pb::FileRange {
+    pb::FileRange {
+        offset: i64::try_from(range.offset).unwrap_or(i64::MAX),
+        length: i64::try_from(range.length).unwrap_or(i64::MAX),
     }
 }
 

@@ -21,17 +21,21 @@
 
 mod caps;
 mod channel;
+mod container;
 pub mod errdefs;
 mod gateway;
 mod policy;
+mod process;
 mod result;
 mod sources;
 
 pub use caps::{CapSet, Caps, Unsupported, Worker};
 pub use channel::Channel;
+pub use container::{Container, ContainerMount, ContainerRequest};
 pub use errdefs::GatewayError;
 pub use gateway::{CacheImport, FileRange, FileStat, FrontendSolve, Gateway, SolveOptions, Warning};
 pub use policy::{AttrCondition, AttrConstraint, SourceAction, SourceMatch, SourcePolicy, SourceRule};
+pub use process::{Exit, Process, ProcessEvent, ProcessInput, ProcessOutput, ProcessRequest};
 pub use result::{Attestation, AttestationKind, GatewayResult, Ref, Refs, Subject, metadata};
 pub use sources::{
     AttestationChain, ChecksumAlgorithm, ImageConfig, ImageRequest, LayoutStore, ResolveMode, SourceId,

@@ -1,4 +1,6 @@
 //! Programs as frontends, inside the daemon.
 
-mod image;
+mod gateway;
+pub(crate) mod image;
 mod probe;
+mod service;

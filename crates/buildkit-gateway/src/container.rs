@@ -1,0 +1,256 @@
+//! Containers over refs, for what no step does: to look into a failed build, or to try what was built.
+//!
+//! Source: BuildKit v0.34 `frontend/gateway/gateway.go`, `frontend/gateway/container`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use buildkit_llb::{CacheSharing, ExtraHost, Network, Platform, SecretMount, SshMount};
+use buildkit_proto::gateway as pb;
+use buildkit_proto::pb as ops;
+use bytes::Bytes;
+
+use crate::channel::Channel;
+use crate::errdefs::GatewayError;
+use crate::gateway::{FileRange, FileStat, Gateway, platform_to_pb, range_to_pb};
+use crate::process::{Process, ProcessRequest};
+use crate::result::Ref;
+
+/// The next container's number: their ids are chosen here, and count within a build.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// A container to make.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerRequest {
+    /// What is in it; one is the root filesystem, at `/`.
+    pub mounts: Vec<ContainerMount>,
+    /// What its processes reach.
+    pub network: Network,
+    /// The platform; the worker's own if absent.
+    pub platform: Option<Platform>,
+    /// Lines for its hosts file.
+    pub extra_hosts: Vec<ExtraHost>,
+    /// Its name; empty for the daemon's choice.
+    pub hostname: String,
+}
+
+/// What is in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContainerMount {
+    /// A solved filesystem. What is written to it is lost with the container.
+    Ref {
+        /// Where.
+        dest: String,
+        /// What.
+        reference: Ref,
+        /// The path in it; empty for all of it.
+        selector: String,
+        /// Processes cannot write to it.
+        readonly: bool,
+    },
+    /// A filesystem of a step that failed, by its id in the error's [`Solve`](crate::errdefs::Solve).
+    Failed {
+        /// Where.
+        dest: String,
+        /// The id.
+        id: String,
+        /// Processes cannot write to it.
+        readonly: bool,
+    },
+    /// A cache of the daemon.
+    Cache {
+        /// Where.
+        dest: String,
+        /// Its id.
+        id: String,
+        /// What happens when somebody else wants it.
+        sharing: CacheSharing,
+    },
+    /// An empty directory in memory.
+    Tmpfs {
+        /// Where.
+        dest: String,
+    },
+    /// A secret as a file.
+    Secret(SecretMount),
+    /// The socket of an ssh agent.
+    Ssh(SshMount),
+}
+
+/// A container, until it is released or the build ends. Processes run in it side by side.
+#[derive(Debug)]
+pub struct Container<C> {
+    gateway: Gateway<C>,
+    id: String,
+}
+
+impl<C: Channel> Gateway<C> {
+    /// Makes a container. Nothing runs in it yet.
+    ///
+    /// # Errors
+    /// As the daemon tells, such as that nothing is mounted at `/`, and what running the refs gives.
+    pub async fn container(&self, request: &ContainerRequest) -> Result<Container<C>, GatewayError> {
+        let id = format!("container-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let network = match request.network {
+            Network::Sandbox => ops::NetMode::Unset,
+            Network::Host => ops::NetMode::Host,
+            Network::None => ops::NetMode::None,
+        };
+        let hosts = request.extra_hosts.iter();
+        let message = pb::NewContainerRequest {
+            container_id: id.clone(),
+            mounts: request.mounts.iter().map(ContainerMount::to_pb).collect(),
+            network: network.into(),
+            platform: request.platform.as_ref().map(platform_to_pb),
+            constraints: None,
+            extra_hosts: hosts
+                .map(|host| ops::HostIp { host: host.host.clone(), ip: host.ip.to_string() })
+                .collect(),
+            hostname: request.hostname.clone(),
+        };
+        self.bridge.clone().new_container(message).await?;
+        Ok(Container { gateway: self.clone(), id })
+    }
+}
+
+impl<C: Channel> Container<C> {
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// As the daemon tells, such as that there is no such program.
+    pub async fn start(&self, process: &ProcessRequest) -> Result<Process, GatewayError> {
+        Process::start(&self.gateway, &self.id, process).await
+    }
+
+    /// Reads a file of a mount, counted from 0 in the order of the request, or a range of it.
+    ///
+    /// # Errors
+    /// As the daemon tells.
+    pub async fn read_file(
+        &self,
+        mount: u16,
+        path: &str,
+        range: Option<FileRange>,
+    ) -> Result<Bytes, GatewayError> {
+        let request = pb::ReadFileRequest {
+            r#ref: self.id.clone(),
+            file_path: path.to_owned(),
+            range: range.map(range_to_pb),
+            mount_index: mount.into(),
+        };
+        Ok(self
+            .gateway
+            .bridge
+            .clone()
+            .read_file_container(request)
+            .await?
+            .into_inner()
+            .data)
+    }
+
+    /// Lists a directory of a mount; `include` is a pattern for the names.
+    ///
+    /// # Errors
+    /// As the daemon tells.
+    pub async fn read_dir(
+        &self,
+        mount: u16,
+        path: &str,
+        include: Option<&str>,
+    ) -> Result<Vec<FileStat>, GatewayError> {
+        let request = pb::ReadDirRequest {
+            r#ref: self.id.clone(),
+            dir_path: path.to_owned(),
+            include_pattern: include.unwrap_or_default().to_owned(),
+            mount_index: mount.into(),
+        };
+        let entries = self
+            .gateway
+            .bridge
+            .clone()
+            .read_dir_container(request)
+            .await?
+            .into_inner()
+            .entries;
+        Ok(entries.into_iter().map(FileStat::from_pb).collect())
+    }
+
+    /// Looks at a file of a mount without following links.
+    ///
+    /// # Errors
+    /// As the daemon tells.
+    pub async fn stat_file(&self, mount: u16, path: &str) -> Result<FileStat, GatewayError> {
+        let request =
+            pb::StatFileRequest { r#ref: self.id.clone(), path: path.to_owned(), mount_index: mount.into() };
+        let stat = self
+            .gateway
+            .bridge
+            .clone()
+            .stat_file_container(request)
+            .await?
+            .into_inner()
+            .stat;
+        Ok(FileStat::from_pb(stat.unwrap_or_default()))
+    }
+
+    /// Removes the container, with what still runs in it.
+    ///
+    /// # Errors
+    /// As the daemon tells.
+    pub async fn release(self) -> Result<(), GatewayError> {
+        let request = pb::ReleaseContainerRequest { container_id: self.id };
+        self.gateway.bridge.clone().release_container(request).await?;
+        Ok(())
+    }
+}
+
+impl ContainerMount {
+    fn to_pb(&self) -> ops::Mount {
+        let mount = |dest: &str, kind: ops::MountType| ops::Mount {
+            dest: dest.to_owned(),
+            mount_type: kind.into(),
+            ..ops::Mount::default()
+        };
+        match self {
+            Self::Ref { dest, reference, selector, readonly } => ops::Mount {
+                selector: selector.clone(),
+                readonly: *readonly,
+                result_id: reference.id().to_owned(),
+                ..mount(dest, ops::MountType::Bind)
+            },
+            Self::Failed { dest, id, readonly } => {
+                ops::Mount { readonly: *readonly, result_id: id.clone(), ..mount(dest, ops::MountType::Bind) }
+            }
+            Self::Cache { dest, id, sharing } => {
+                let sharing = match sharing {
+                    CacheSharing::Shared => ops::CacheSharingOpt::Shared,
+                    CacheSharing::Private => ops::CacheSharingOpt::Private,
+                    CacheSharing::Locked => ops::CacheSharingOpt::Locked,
+                };
+                let opt = ops::CacheOpt { id: id.clone(), sharing: sharing.into() };
+                ops::Mount { cache_opt: Some(opt), ..mount(dest, ops::MountType::Cache) }
+            }
+            Self::Tmpfs { dest } => mount(dest, ops::MountType::Tmpfs),
+            Self::Secret(secret) => {
+                let opt = ops::SecretOpt {
+                    id: secret.id.clone(),
+                    uid: secret.uid,
+                    gid: secret.gid,
+                    mode: secret.mode,
+                    optional: secret.optional,
+                };
+                ops::Mount { secret_opt: Some(opt), ..mount(&secret.dest, ops::MountType::Secret) }
+            }
+            Self::Ssh(ssh) => {
+                let opt = ops::SshOpt {
+                    id: ssh.id.clone(),
+                    uid: ssh.uid,
+                    gid: ssh.gid,
+                    mode: ssh.mode,
+                    optional: ssh.optional,
+                };
+                ops::Mount { ssh_opt: Some(opt), ..mount(&ssh.dest, ops::MountType::Ssh) }
+            }
+        }
+    }
+}
