@@ -28,7 +28,8 @@ async fn run(frontend: Frontend) -> Result<GatewayResult, GatewayError> {
                 "platforms": environment.workers[0].platforms.len(),
                 "session": !environment.session.is_empty(),
                 "file": entry.filename,
-                "text": entry.text,
+                "size": entry.text.len(),
+                "text": entry.text.lines().next().filter(|line| line.len() < 100),
                 "ignore": entry.ignore.map(|text| String::from_utf8_lossy(&text).into_owned()),
             });
             Ok(GatewayResult::single(scratch).with_metadata("frontend.told", told.to_string()))

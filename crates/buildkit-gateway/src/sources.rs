@@ -90,6 +90,9 @@ pub struct SourceRequest {
     /// Of an image: the digest alone.
     pub no_config: bool,
     /// Of an image: how it and its attestations hang together.
+    ///
+    /// Ask only for what is known to be an index: asked about a single manifest, a daemon panics, and every build in it
+    /// ends (BuildKit v0.33.1 `source/containerimage/source.go`).
     pub attestation_chain: bool,
     /// Of an image: the predicate types of attestations whose content comes along.
     pub attestations: Vec<String>,

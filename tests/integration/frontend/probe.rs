@@ -38,7 +38,7 @@ async fn a_frontend_is_told_of_the_build_and_reads_its_file() {
             &json!({"VERSION": "1=2"}),
             &json!(true),
             &json!("a/stages.yaml"),
-            &json!("stages: {}\n"),
+            &json!("stages: {}"),
             &json!("*.log\n")
         )
     );
@@ -56,7 +56,9 @@ async fn a_file_that_is_not_there_or_no_text_is_named() {
     check("b/a.yaml", None, "there is no `b/a.yaml` in the directory that the client sends").await;
     check("a.yaml", Some(" \n"), "`a.yaml` is empty: it has to say what to build").await;
     check("a.yaml", Some(&large), "`a.yaml` has more than 16777216 bytes").await;
-    check("a.yaml", Some(&large[1..]), "frontend.told").await;
+    let (ok, text, metadata) = probe("told", &["--opt", "filename=a.yaml"], &[("a.yaml", &large[1..])]).await;
+    assert!(ok, "{text}");
+    assert!(metadata["frontend.told"].as_str().unwrap().contains("\"size\":16777216"), "{metadata}");
 }
 
 #[tokio::test]
@@ -97,6 +99,6 @@ async fn what_a_frontend_lacks_is_named() {
     let caps = ["--opt", "frontend.caps=moby.buildkit.frontend.inputs,later"];
     let (ok, text, _) = probe("prints", &caps, &[]).await;
     assert!(!ok && text.contains("unsupported frontend capability later"), "{text}");
-    let (ok, text, _) = probe("prints", &["--opt", "shm-size=1g"], &[]).await;
-    assert!(!ok && text.contains("option `shm-size` has the value `1g`: use a number of bytes"), "{text}");
+    let (ok, text, _) = probe("prints", &["--opt", "input-metadata:x=?"], &[]).await;
+    assert!(!ok && text.contains("option `input-metadata:x` has the value `?`: use a JSON object"), "{text}");
 }
