@@ -2,7 +2,8 @@
 //!
 //! Source: BuildKit v0.34 `frontend/gateway/gateway.go`, `frontend/gateway/container`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 
 use buildkit_llb::{CacheSharing, ExtraHost, Network, Platform, SecretMount, SshMount};
 use buildkit_proto::gateway as pb;
@@ -14,9 +15,6 @@ use crate::errdefs::GatewayError;
 use crate::gateway::{FileRange, FileStat, Gateway, platform_to_pb, range_to_pb};
 use crate::process::{Process, ProcessRequest};
 use crate::result::Ref;
-
-/// The next container's number: their ids are chosen here, and count within a build.
-static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A container to make.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +88,7 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells, such as that nothing is mounted at `/`, and what running the refs gives.
     pub async fn container(&self, request: &ContainerRequest) -> Result<Container<C>, GatewayError> {
-        let id = format!("container-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = new_id();
         let network = match request.network {
             Network::Sandbox => ops::NetMode::Unset,
             Network::Host => ops::NetMode::Host,
@@ -253,4 +251,11 @@ impl ContainerMount {
             }
         }
     }
+}
+
+/// An id of letters and digits that no container of the daemon has: it is the runtime's own name for it.
+fn new_id() -> String {
+    // The system's library hashes with random keys.
+    let random = || RandomState::new().build_hasher().finish();
+    format!("gateway{:016x}{:016x}", random(), random())
 }

@@ -87,7 +87,7 @@ pub struct SourceRequest {
     pub mode: ResolveMode,
     /// The name of the vertex that progress shows; empty for the daemon's default.
     pub log_name: String,
-    /// Of an image: the digest alone.
+    /// Of an image: not its config. A daemon then looks for nothing but the attestation chain, if it is asked for.
     pub no_config: bool,
     /// Of an image: how it and its attestations hang together.
     ///

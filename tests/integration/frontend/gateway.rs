@@ -1,14 +1,13 @@
-//! Calls of the gateway that builds seldom make: sources, policies, inputs, containers.
+//! Calls of the gateway that builds seldom make: sources, policies, inputs.
 //!
 //! They are the same from outside a daemon and from inside, and are made from outside here.
 
 use buildkit_client::{BuildGateway, BuildRequest, Client, SessionOptions};
 use buildkit_gateway::{
-    ChecksumAlgorithm, ContainerMount, ContainerRequest, Exit, FileRange, GatewayError, GatewayResult,
-    ProcessEvent, ProcessRequest, Ref, SolveOptions, SourceAction, SourceId, SourceMatch, SourcePolicy,
-    SourceRequest, SourceRule, SourceState,
+    ChecksumAlgorithm, GatewayError, GatewayResult, Ref, SolveOptions, SourceAction, SourceId, SourceMatch,
+    SourcePolicy, SourceRequest, SourceRule, SourceState,
 };
-use buildkit_llb::{CacheSharing, Graph, ImageSource, Metadata, Platform};
+use buildkit_llb::{Graph, ImageSource, Metadata, Platform};
 use bytes::Bytes;
 use stagewright_tests::Environment;
 
@@ -62,8 +61,7 @@ async fn what_an_image_is_now() {
     let SourceState::Image { digest, config, attestations: None } = &meta.state else { panic!("{meta:?}") };
     assert!(digest.starts_with("sha256:") && !config.is_empty());
     assert!(meta.source.identifier.starts_with(BUSYBOX), "{meta:?}");
-    let SourceState::Image { digest: same, .. } = &bare.state else { panic!("{bare:?}") };
-    assert_eq!(same, digest);
+    assert!(matches!(&bare.state, SourceState::Image { config, .. } if config.is_empty()), "{bare:?}");
 }
 
 #[tokio::test]
@@ -100,69 +98,4 @@ async fn policies_decide_about_sources() {
 #[tokio::test]
 async fn a_build_without_inputs_has_none() {
     assert!(with_gateway(async |gateway| gateway.inputs().await).await.is_empty());
-}
-
-#[tokio::test]
-async fn processes_run_in_a_container() {
-    with_gateway(async |gateway| {
-        let reference = busybox(&gateway, Vec::new()).await?;
-        let root =
-            ContainerMount::Ref { dest: "/".to_owned(), reference, selector: String::new(), readonly: false };
-        let cache = ContainerMount::Cache {
-            dest: "/cache".to_owned(),
-            id: "tests-gateway".to_owned(),
-            sharing: CacheSharing::Shared,
-        };
-        let mounts = vec![root, cache, ContainerMount::Tmpfs { dest: "/memory".to_owned() }];
-        let refused = gateway.container(&ContainerRequest::default()).await.unwrap_err();
-        assert!(refused.message().contains("root mount is required"), "{refused}");
-        let request = ContainerRequest { mounts, hostname: "box".to_owned(), ..ContainerRequest::default() };
-        let container = gateway.container(&request).await?;
-        let shell = |script: &str| ProcessRequest {
-            args: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            env: vec!["PATH=/bin:/usr/bin".to_owned()],
-            cwd: "/".to_owned(),
-            ..ProcessRequest::default()
-        };
-
-        let script = "hostname; echo no >&2; echo made > /made; touch /cache/a /memory/b; exit 3";
-        let ended = container.start(&shell(script)).await?.output().await?;
-        assert_eq!(ended.exit.code, 3, "{ended:?}");
-        assert_eq!((&ended.stdout[..], &ended.stderr[..]), (&b"box\n"[..], &b"no\n"[..]));
-        assert_eq!(&container.read_file(0, "/made", None).await?[..], b"made\n");
-        let range = FileRange { offset: 1, length: 2 };
-        assert_eq!(&container.read_file(0, "/made", Some(range)).await?[..], b"ad");
-        assert_eq!(container.stat_file(0, "/made").await?.size, 5);
-        let found = container.read_dir(0, "/", Some("made")).await?;
-        assert_eq!(&found[0].path[..], b"made");
-
-        let process = container.start(&ProcessRequest { stdin: true, ..shell("cat") }).await?;
-        let large = Bytes::from(vec![b'x'; 200_000]);
-        let input = process.input();
-        let feed = async {
-            input.write(large.clone()).await;
-            input.close().await;
-        };
-        let ((), ended) = tokio::join!(feed, process.output());
-        let ended = ended?;
-        assert_eq!((ended.exit, ended.stdout.len()), (Exit::default(), large.len()));
-
-        let waits = shell("trap 'echo told; exit 5' INT; echo ready; while true; do sleep 0.1; done");
-        let mut process = container.start(&waits).await?;
-        assert_eq!(process.next().await?, Some(ProcessEvent::Stdout(Bytes::from_static(b"ready\n"))));
-        process.input().signal("INT").await;
-        let ended = process.output().await?;
-        assert_eq!((ended.exit.code, &ended.stdout[..]), (5, &b"told\n"[..]));
-
-        let terminal = ProcessRequest { tty: true, stdin: true, ..shell("read go; stty size") };
-        let process = container.start(&terminal).await?;
-        process.input().resize(33, 99).await;
-        process.input().write(Bytes::from_static(b"\n")).await;
-        let ended = process.output().await?;
-        let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-        assert!(text.contains("33 99"), "{text:?}");
-
-        container.release().await
-    })
-    .await;
 }

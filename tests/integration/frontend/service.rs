@@ -32,7 +32,7 @@ async fn a_file_of_a_type_of_ones_own_is_built() {
         .await
         .expect_success();
     let read = |path: &str| std::fs::read_to_string(out.path().join(path)).unwrap();
-    assert_eq!((&*read("srv/greeting"), &*read("srv/platform")), ("hello", "linux/amd64\n"), "{ended}");
+    assert_eq!(read("srv/greeting"), "hello", "{ended}");
     let arg = ["--build-arg", "greeting=goodbye", "--output", &dest];
     let ended = build("greeting: hello\n", &arg).await.expect_success();
     assert_eq!(read("srv/greeting"), "goodbye", "{ended}");
