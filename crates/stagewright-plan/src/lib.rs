@@ -40,7 +40,7 @@ pub use dsl::{
     IntoProduct, IntoTarget, Port, Run, Scratch, Secret, Source, Stage, StartsFrom, Targets, Text, Value,
     argv, role, secs, sh, text, udp,
 };
-pub use outcome::{Outcome, describe, plan};
+pub use outcome::{Outcome, describe, describe_file, plan};
 pub use params::{Parameter, Parameters};
 pub use plan::Plan;
 pub use problem::{Problem, Problems};

@@ -1,5 +1,6 @@
 //! From a build function to a Plan.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use buildkit_llb::Platform;
@@ -12,6 +13,7 @@ use crate::dsl::{Build, Stage, Targets};
 use crate::params::Parameters;
 use crate::plan::{Plan, VERSION};
 use crate::problem::{Problem, Problems};
+use crate::site::Site;
 
 /// What a build function may give back: [`Targets`], a single image, or a `Result` of one of them.
 #[diagnostic::on_unimplemented(
@@ -77,8 +79,22 @@ where
     O: Outcome,
 {
     let parameters = Parameters::of::<P>()?.parse::<P>(parameters)?;
-    let recorder = Build::new(platform.clone(), build_platform.clone());
-    let outcome = build(&recorder, parameters);
+    describe_file(|b| build(b, parameters), BTreeMap::new(), platform, build_platform)
+}
+
+/// The Plan of a build function whose argument was read from a file, with the places where its fields stand there.
+///
+/// # Errors
+///
+/// Everything that is wrong with the build.
+pub fn describe_file<O: Outcome>(
+    build: impl FnOnce(&Build) -> O,
+    fields: BTreeMap<String, Site>,
+    platform: &Platform,
+    build_platform: &Platform,
+) -> Result<Plan, Problems> {
+    let recorder = Build::new(platform.clone(), build_platform.clone(), fields);
+    let outcome = build(&recorder);
     let (targets, failure) = match outcome.targets() {
         Ok(targets) => (targets.into_plan(), None),
         Err(failure) => (Vec::new(), Some(failure)),

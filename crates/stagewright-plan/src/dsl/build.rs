@@ -1,5 +1,7 @@
 //! `Build`: where every input of a build program comes from.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::rc::Rc;
 
 use buildkit_llb::Platform;
@@ -21,11 +23,13 @@ pub struct Build {
     pub(super) recorder: Rc<Recorder>,
     platform: Platform,
     build_platform: Platform,
+    /// Where the fields of the function's argument stand, if that is a file.
+    fields: BTreeMap<String, Site>,
 }
 
 impl Build {
-    pub(crate) fn new(platform: Platform, build_platform: Platform) -> Self {
-        Self { recorder: Rc::default(), platform, build_platform }
+    pub(crate) fn new(platform: Platform, build_platform: Platform, fields: BTreeMap<String, Site>) -> Self {
+        Self { recorder: Rc::default(), platform, build_platform, fields }
     }
 
     pub(crate) fn recorder(&self) -> &Rc<Recorder> {
@@ -105,6 +109,18 @@ impl Build {
         let (at, via) = self.recorder.place(Site::caller());
         self.recorder
             .problem(Problem::new(message).at(&at).via(&via).label("refused here"));
+    }
+
+    /// A finding about a field of the build function's argument: the build is refused with it.
+    ///
+    /// In a frontend whose files are of a type of yours it is shown at the line where the field stands, under the name
+    /// that it has in the file. One that is set by an arg, or not at all, has no line.
+    pub fn problem_in(&self, field: &str, message: impl Display) {
+        let problem = Problem::new(format!("`{field}`: {message}"));
+        self.recorder.problem(match self.fields.get(field) {
+            Some(at) => problem.at(at).label("refused"),
+            None => problem,
+        });
     }
 
     #[track_caller]

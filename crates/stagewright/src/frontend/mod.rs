@@ -5,6 +5,7 @@
 
 mod answers;
 mod contexts;
+mod fields;
 mod program;
 mod run;
 #[cfg(feature = "rust")]

@@ -1,14 +1,16 @@
 //! A function from a file of a type of its own to targets.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use buildkit_frontend::Entry;
 use buildkit_gateway::{Channel, GatewayError};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use stagewright_plan::{Build, Outcome, Parameters, Problem, Problems, Site, describe};
+use serde_json::{Map, Value};
+use stagewright_plan::{Build, Outcome, Parameter, Parameters, Problem, Problems, Site, describe_file};
 
+use super::fields;
 use super::program::{Asked, Described, Program};
 
 /// A function from a file of a type of its own to targets.
@@ -38,61 +40,90 @@ where
         let Ok(parameters) = Parameters::of::<S>().or(none) else {
             return Err(GatewayError::new("the frontend's type for files has no JSON schema"));
         };
+        let file = File::new(asked.entry);
+        let parameters = file.declare(parameters);
         let plans = asked.plans(|platform| {
-            // A function of a parameter that is no argument: what it needs is read here, and anew for each platform.
-            let spec = std::cell::Cell::new(Some(read::<S>(asked.entry, &parameters, asked.args)?));
-            let build = |b: &Build, (): ()| match spec.take() {
-                Some(spec) => Ok((self.build)(b, spec)),
-                None => Err("the build was described twice"),
-            };
-            let nothing: [(&str, &str); 0] = [];
-            describe(&build, &nothing, platform, asked.build_platform)
+            let (spec, fields) = file.read::<S>(&parameters, asked.args)?;
+            describe_file(|b| (self.build)(b, spec), fields, platform, asked.build_platform)
         });
-        let parameters = parameters.iter().cloned().collect();
+        let parameters = parameters.iter().map(|parameter| file.set(parameter)).collect();
         Ok(Described { parameters, plans, sources: asked.sources() })
     }
 }
 
-/// What stands in the file, with what args set in place of it.
-fn read<S: DeserializeOwned>(
-    entry: Option<&Entry>,
-    parameters: &Parameters,
-    args: &[(String, String)],
-) -> Result<S, Problems> {
-    let (file, text) = entry.map_or(("", ""), |entry| (entry.filename.as_str(), entry.text.as_str()));
-    let given = parameters.given(args)?;
-    let own = || serde_saphyr::from_str::<S>(text).map_err(|error| problem(file, &error));
-    if given.is_empty() {
-        return own();
-    }
-    let mut value: Value = serde_saphyr::from_str(text).map_err(|error| problem(file, &error))?;
-    match &mut value {
-        Value::Object(fields) => fields.extend(given),
-        Value::Null => value = Value::Object(given),
-        _ => {
-            let problem = Problem::new(format!("`{file}` is not a map, whose fields args could set"));
-            return Err(problem.into());
-        }
-    }
-    serde_json::from_value(value).or_else(|error| {
-        // What is wrong with the file itself has a place.
-        own()?;
-        Err(Problem::new(format!("`{file}` with the build args does not fit: {error}")).into())
-    })
+/// The file that the user names.
+struct File<'a> {
+    name: &'a str,
+    text: &'a str,
+    /// Its fields, if it is a map: where each stands.
+    fields: BTreeMap<String, Site>,
 }
 
-/// What a reader of YAML says, at its place.
-fn problem(file: &str, error: &serde_saphyr::Error) -> Problems {
-    let error = error.without_snippet();
-    let place = error.location();
-    let problem = Problem::new(error.to_string());
-    match place {
-        None => problem.into(),
-        Some(place) => {
-            let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-            let site =
-                Site { file: file.to_owned(), line: number(place.line()), column: number(place.column()) };
-            problem.at(&site).into()
+impl<'a> File<'a> {
+    fn new(entry: Option<&'a Entry>) -> Self {
+        let (name, text) = entry.map_or(("", ""), |entry| (entry.filename.as_str(), entry.text.as_str()));
+        Self { name, text, fields: fields::places(name, text) }
+    }
+
+    /// The parameters, with the places where the file sets them.
+    fn declare(&self, parameters: Parameters) -> Parameters {
+        self.fields
+            .iter()
+            .fold(parameters, |parameters, (name, at)| parameters.declared_at(name, at))
+    }
+
+    /// A parameter with the file's value as what it is unless an arg says otherwise.
+    fn set(&self, parameter: &Parameter) -> Parameter {
+        let mut parameter = parameter.clone();
+        if self.fields.contains_key(&parameter.name)
+            && let Ok(mut values) = serde_saphyr::from_str::<Map<String, Value>>(self.text)
+        {
+            parameter.default = values.remove(&parameter.name);
+            parameter.required = false;
+        }
+        parameter
+    }
+
+    /// What stands in the file, with what args set in place of it; and the places of the fields that are the file's.
+    fn read<S: DeserializeOwned>(
+        &self,
+        parameters: &Parameters,
+        args: &[(String, String)],
+    ) -> Result<(S, BTreeMap<String, Site>), Problems> {
+        let given = parameters.given(args)?;
+        let own = || serde_saphyr::from_str::<S>(self.text).map_err(|error| self.problem(&error));
+        if given.is_empty() {
+            return Ok((own()?, self.fields.clone()));
+        }
+        let mut fields = self.fields.clone();
+        fields.retain(|name, _| !given.contains_key(name));
+        let mut value: Value = serde_saphyr::from_str(self.text).map_err(|error| self.problem(&error))?;
+        match &mut value {
+            Value::Object(values) => values.extend(given),
+            Value::Null => value = Value::Object(given),
+            _ => {
+                let problem =
+                    Problem::new(format!("`{}` is not a map, whose fields args could set", self.name));
+                return Err(problem.into());
+            }
+        }
+        match serde_json::from_value(value) {
+            Ok(spec) => Ok((spec, fields)),
+            Err(error) => {
+                // What is wrong with the file itself has a place.
+                own()?;
+                Err(Problem::new(format!("`{}` with the build args does not fit: {error}", self.name)).into())
+            }
+        }
+    }
+
+    /// What a reader of YAML says, at its place.
+    fn problem(&self, error: &serde_saphyr::Error) -> Problems {
+        let error = error.without_snippet();
+        let problem = Problem::new(error.to_string());
+        match error.location() {
+            None => problem.into(),
+            Some(place) => problem.at(&fields::site(self.name, &place)).into(),
         }
     }
 }
