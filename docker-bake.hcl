@@ -40,6 +40,7 @@ target "frontend" {
   matrix = {
     frontend = [
       { name = "stages", title = "Stagewright: builds of stages.yaml" },
+      { name = "rust", title = "Stagewright: builds of stages.rs" },
     ]
   }
   dockerfile = "frontends/stages.rs"

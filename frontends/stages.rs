@@ -34,12 +34,44 @@ const CRATES: [&str; 8] = [
     "stagewright-yaml",
 ];
 
+/// The crates that a build program of one file is compiled against.
+const BUNDLED: [&str; 4] = ["buildkit-llb", "buildkit-proto", "stagewright", "stagewright-plan"];
+
 /// Crates that Cargo wants to know of, and that are not compiled.
 const NAMED: &str = "buildkit-client";
 
 /// Capabilities that BuildKit may count on (BuildKit v0.33 `frontend/gateway/gateway.go`).
 const CAPS: &str = "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,\
     moby.buildkit.frontend.contexts,moby.buildkit.frontend.gitquerystring";
+
+/// A stock frontend.
+pub(crate) struct Frontend {
+    /// The target that makes its image.
+    pub(crate) target: &'static str,
+    /// The program in it.
+    pub(crate) program: &'static str,
+    title: &'static str,
+}
+
+/// The frontend of `stages.yaml`.
+pub(crate) const YAML: Frontend =
+    Frontend { target: "stages", program: "stages-yaml", title: "Stagewright: builds of stages.yaml" };
+
+/// The frontend of `stages.rs`.
+pub(crate) const RUST: Frontend =
+    Frontend { target: "rust", program: "stages-rs", title: "Stagewright: builds of stages.rs" };
+
+impl Frontend {
+    /// Says what BuildKit must know of an image that has the program at its root.
+    pub(crate) fn describe(&self, image: Stage<role::Runtime>) -> Stage<role::Runtime> {
+        image
+            .label("moby.buildkit.frontend.network.none", "true")
+            .label("moby.buildkit.frontend.caps", CAPS)
+            .label("org.opencontainers.image.title", self.title)
+            .label("org.opencontainers.image.licenses", "Apache-2.0 OR MIT")
+            .entrypoint([format!("/{}", self.program)])
+    }
+}
 
 fn main() -> ExitCode {
     stagewright::main(build)
@@ -66,20 +98,34 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
 
     let programs = sources.builder("programs").run(cargo(&target));
 
-    let image = |name: &str, program: &str, title: &str| {
-        b.runtime(name, Scratch)
+    // What the Rust frontend compiles build programs against, without a network. It is the same for every platform.
+    let bundle = b
+        .builder("bundle", b.image(&p.toolchain).on_build_platform())
+        .workdir("/stagewright")
+        .copy(src.file("Cargo.toml"), "./")
+        .copy(src.dir("crates").include(BUNDLED).exclude(["*/tests"]), "crates/")
+        .copy(src.dir("frontends/bundle").include(["Cargo.toml", "src"]), "frontends/bundle/")
+        .workdir("/stagewright/frontends/bundle")
+        .copy(src.file("Cargo.lock"), "./")
+        .run(
+            sh("mkdir .cargo && cargo vendor --quiet vendor > .cargo/config.toml")
+                .env("CARGO_HOME", "/cargo")
+                .cache(Cache::at("/cargo/registry")),
+        );
+
+    let image = |frontend: &Frontend| {
+        let program = frontend.program;
+        let image = b
+            .runtime(frontend.target, Scratch)
             .copy(programs.artifact(format!("/out/{program}")), format!("/{program}"))
-            .label("moby.buildkit.frontend.network.none", "true")
-            .label("moby.buildkit.frontend.caps", CAPS)
-            .label("org.opencontainers.image.title", title)
-            .label("org.opencontainers.image.licenses", "Apache-2.0 OR MIT")
             .when(!p.revision.is_empty(), |image| {
                 image.label("org.opencontainers.image.revision", &p.revision)
-            })
-            .entrypoint([format!("/{program}")])
+            });
+        frontend.describe(image)
     };
-    let yaml = image("stages", "stages-yaml", "Stagewright: builds of stages.yaml");
-    Targets::new().product(yaml)
+    let yaml = image(&YAML);
+    let rust = image(&RUST).copy(bundle.artifact("/stagewright"), "/stagewright");
+    Targets::new().product(yaml).product(rust)
 }
 
 /// What is compiled for, in rustc's words.
@@ -116,7 +162,7 @@ fn cargo(target: &Target) -> Run {
     sh(format!(
         "find crates frontends -type f -exec touch {{}} + \
          && cargo build --package stagewright-frontends --profile frontend --target {triple} \
-         && mkdir /out && cp target/{triple}/frontend/stages-yaml /out/"
+         && mkdir /out && cp target/{triple}/frontend/stages-yaml target/{triple}/frontend/stages-rs /out/"
     ))
     .env("CARGO_HOME", "/cargo")
     .env("RUSTFLAGS", format!("-C target-feature=+crt-static{linker}"))

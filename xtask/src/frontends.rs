@@ -1,34 +1,84 @@
 //! The images of the stock frontends, made by their own program and pushed to the registry on loopback, where the
 //! daemon looks for what is said to be on Docker Hub: `# syntax=stagewright/stages:1`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use stagewright::prelude::*;
 use stagewright::{BuildOptions, Output};
+use stagewright_tests::bundle;
 
 use crate::maker;
 use crate::place::Place;
+use crate::process;
 use crate::up::Fixtures;
 
 #[path = "../../frontends/stages.rs"]
 #[expect(dead_code, reason = "its `main` is that of a build file")]
 mod program;
 
-/// The images: the target, and the name that a first line gives.
-const IMAGES: [(&str, &str); 1] = [("stages", "stagewright/stages:1")];
+use program::{Frontend, RUST, YAML};
+
+/// The images, by the names that first lines give.
+const IMAGES: [(&Frontend, &str); 2] = [(&YAML, "stagewright/stages:1"), (&RUST, "stagewright/rust:1")];
 
 /// Builds them and pushes them. What has not changed since the last time is cached by the daemon.
 pub(crate) fn ensure(place: &Place, fixtures: &Fixtures) -> Result<()> {
-    let start = Instant::now();
-    let mut options = BuildOptions::new(&place.root).output(Output::push());
-    for (target, name) in IMAGES {
-        options = options.tag(format!("{target}={}/{name}", fixtures.registry));
+    push(program::build, &place.root, fixtures)
+}
+
+/// Pushes images of programs that this machine compiles for itself: large and slow ones, made in seconds.
+pub(crate) fn quick(place: &Place, fixtures: &Fixtures) -> Result<()> {
+    // As the tests build them: with other features everything would be compiled once more.
+    process::run(place.cargo().args(["build", "--workspace", "--bins", "--all-features"]))?;
+    let files = tempfile::tempdir()?;
+    for (frontend, _) in IMAGES {
+        let root = files.path().join(frontend.target);
+        let program = place.target.join("debug").join(frontend.program);
+        fs::create_dir(&root)?;
+        process::run(Command::new("strip").arg("-o").arg(root.join(frontend.program)).arg(&program))?;
+        for library in libraries(&program)? {
+            let to = root.join(library.strip_prefix("/")?);
+            fs::create_dir_all(to.parent().context("a library is in a directory")?)?;
+            fs::copy(&library, &to).with_context(|| format!("cannot copy {}", library.display()))?;
+        }
     }
-    let report = maker::make(program::build, fixtures, &options).context("cannot make the frontends")?;
+    bundle(&place.root, &files.path().join(RUST.target).join("stagewright"))
+        .context("cannot put the sources together")?;
+    let build = |b: &Build, (): ()| {
+        IMAGES.into_iter().fold(Targets::new(), |targets, (frontend, _)| {
+            let files = b.context().dir(frontend.target);
+            targets.product(frontend.describe(b.runtime(frontend.target, Scratch).copy(files, "/")))
+        })
+    };
+    push(build, files.path(), fixtures)
+}
+
+fn push<P, O>(build: impl Fn(&Build, P) -> O, context: &Path, fixtures: &Fixtures) -> Result<()>
+where
+    P: serde::de::DeserializeOwned + JsonSchema,
+    O: stagewright::Outcome,
+{
+    let start = Instant::now();
+    let mut options = BuildOptions::new(context).output(Output::push());
+    for (frontend, name) in IMAGES {
+        options = options.tag(format!("{}={}/{name}", frontend.target, fixtures.registry));
+    }
+    let report = maker::make(build, fixtures, &options).context("cannot make the frontends")?;
     let seconds = start.elapsed().as_secs_f64();
-    for (target, name) in IMAGES {
-        let product = report.product(target).and_then(|product| product.digest.as_deref());
+    for (frontend, name) in IMAGES {
+        let product = report.product(frontend.target).and_then(|product| product.digest.as_deref());
         println!("{name} {} {seconds:.1} s", product.context("the daemon gave no digest")?);
     }
     Ok(())
+}
+
+/// What the loader maps with a program: lines like `libc.so.6 => /lib/libc.so.6 (0x…)`.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let list = process::output(Command::new("ldd").arg(program))?;
+    let paths = list.split_whitespace().filter(|word| word.starts_with('/'));
+    Ok(paths.map(PathBuf::from).collect())
 }

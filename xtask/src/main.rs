@@ -53,7 +53,11 @@ enum Task {
         cross: bool,
     },
     /// Make the images of the stock frontends and push them to the registry, which must run.
-    FrontendImage,
+    FrontendImage {
+        /// Of programs that are compiled here, unoptimized, and with this machine's libraries: in seconds.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Build Docker Engine's daemon, for the tests that run one.
     Engine,
     /// Generate the wire types from `proto/`.
@@ -129,7 +133,8 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Images { cross } => images::ensure(&place, &up::running(&place)?, cross),
-        Task::FrontendImage => frontends::ensure(&place, &up::running(&place)?),
+        Task::FrontendImage { quick: false } => frontends::ensure(&place, &up::running(&place)?),
+        Task::FrontendImage { quick: true } => frontends::quick(&place, &up::running(&place)?),
         Task::Codegen { check } => Ok(codegen::run(check)?),
         Task::Tidy => tidy::run(&place),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&place, &targets, seconds),
