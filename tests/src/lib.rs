@@ -1,5 +1,5 @@
 //! Real parts that tests and tasks share: the fixtures' addresses, a client of the loopback registry,
-//! OCI archives, docker buildx, Docker Engine, and small helpers.
+//! OCI archives, docker buildx, Docker Engine, a git server, and small helpers.
 
 mod archive;
 pub mod buildx;
@@ -7,6 +7,7 @@ mod bundle;
 mod engine;
 mod environment;
 mod files;
+mod git;
 mod hex;
 mod process;
 mod registry;
@@ -17,6 +18,7 @@ pub use bundle::bundle;
 pub use engine::{Engine, Store};
 pub use environment::{BUILDKIT_HOST, ENGINE, Environment, REGISTRY};
 pub use files::names;
+pub use git::GitServer;
 pub use hex::{hex, unhex};
 pub use process::signal;
 pub use registry::{Manifest, Registry, RegistryError, digest_of};

@@ -1,7 +1,8 @@
 //! `stages.yaml` by its first line: the stock frontend, as docker's user meets it.
 
-use stagewright_tests::Buildx;
+use stagewright_tests::{Buildx, Environment};
 
+use super::make;
 use crate::support::{directory, unique};
 
 const STAGES: &str = r#"# syntax=stagewright/stages:1
@@ -10,9 +11,15 @@ args:
 stages:
   made:
     role: builder
-    from: busybox
+    from: busybox:latest
     steps:
       - run: echo ${word} > /word
+  unit:
+    role: tester
+    from: made
+    steps:
+      - run: grep -q "" /word && echo tested > /report
+    reports: report
   app:
     role: runtime
     from: scratch
@@ -25,17 +32,47 @@ stages:
 #[test]
 fn the_default_target_is_built_and_the_second_time_cached() {
     let project = directory(&[("stages.yaml", &STAGES.replace("SALT", &unique()))]);
-    let out = tempfile::tempdir().unwrap();
-    let output = format!("type=local,dest={}", out.path().display());
-    let buildx = Buildx::new();
-    let build = |word: &str| {
-        let args = ["-f", "stages.yaml", "--build-arg", &format!("word={word}"), "--output", &output];
-        buildx.build(project.path()).args(args).run().expect_success()
-    };
     let word = unique();
-    let first = build(&word);
-    assert_eq!(first.ran().len(), 1, "{first}");
-    assert_eq!(std::fs::read_to_string(out.path().join("word")).unwrap(), format!("{word}\n"));
-    let second = build(&word);
+    let arg = format!("word={word}");
+    let first = make(&project, &["--build-arg", &arg]);
+    let [ran] = first.ended.ran()[..] else { panic!("{}", first.ended) };
+    assert!(ran.contains(&format!("RUN echo {word}")), "{}", first.ended);
+    assert_eq!(first.read("word"), format!("{word}\n"));
+    let second = make(&project, &["--build-arg", &arg]).ended;
     assert!(second.ran().is_empty() && second.is_cached("] RUN echo"), "{second}");
+}
+
+#[test]
+fn an_arg_that_is_not_given_has_its_default() {
+    let word = unique();
+    let project = directory(&[("stages.yaml", &STAGES.replace("SALT", &word))]);
+    assert_eq!(make(&project, &[]).read("word"), format!("{word}\n"));
+}
+
+#[test]
+fn another_target_is_built_by_its_name() {
+    let project = directory(&[("stages.yaml", &STAGES.replace("SALT", &unique()))]);
+    let unit = make(&project, &["--target", "unit"]);
+    assert_eq!(unit.read("report"), "tested\n");
+    assert_eq!(unit.ended.ran().len(), 2, "{}", unit.ended);
+}
+
+#[test]
+fn buildx_by_itself_builds_it() {
+    let project = directory(&[("stages.yaml", &STAGES.replace("SALT", &unique()))]);
+    let buildx = Buildx::standalone();
+    let ended = buildx.build(project.path()).args(["-f", "stages.yaml"]).run().expect_success();
+    assert_eq!(ended.ran().len(), 1, "{ended}");
+}
+
+#[test]
+fn the_frontend_is_named_by_the_registrys_own_address() {
+    let registry = Environment::get().registry;
+    let own = format!("{}/stagewright/stages:1", registry.address());
+    let word = unique();
+    let text = STAGES.replace("stagewright/stages:1", &own).replace("SALT", &word);
+    let project = directory(&[("stages.yaml", &text)]);
+    let made = make(&project, &[]);
+    assert_eq!(made.read("word"), format!("{word}\n"));
+    assert!(made.ended.progress.named(&own).next().is_some(), "{}", made.ended);
 }

@@ -8,7 +8,7 @@ mod layouts;
 mod roundtrip;
 mod secrets;
 mod solve;
-mod ssh;
+pub(crate) mod ssh;
 mod sync;
 mod uploads;
 

@@ -22,13 +22,13 @@ const LIST: &str = "0b";
 const REFUSED: &[&str] = &["13", "1600000000", "16", "1b00000005717565727900", "1100", "01"];
 
 /// An agent with one key. Dropped, it ends.
-struct Agent {
+pub(crate) struct Agent {
     process: Child,
     folder: TempDir,
 }
 
 impl Agent {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("agent");
         let process = Command::new("ssh-agent")
@@ -53,7 +53,7 @@ impl Agent {
         agent
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("agent")
     }
 
@@ -64,7 +64,7 @@ impl Agent {
     }
 
     /// The blob of its key, in hexadecimal digits.
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let list = String::from_utf8(stdout(self.ssh_add().arg("-L"))).unwrap();
         let [line] = list.lines().collect::<Vec<_>>()[..] else { panic!("one key, not {list:?}") };
         hex(&STANDARD.decode(line.split(' ').nth(1).unwrap()).unwrap())

@@ -1,5 +1,6 @@
 //! A scanner for `--sbom`: it lists the files of what it is given, as BuildKit's scanner protocol wants it (BuildKit
-//! v0.33 `docs/attestations/sbom-protocol.md`; SPDX 2.3).
+//! v0.33 `docs/attestations/sbom-protocol.md`; SPDX 2.3). Each document is the predicate of an in-toto statement (BuildKit
+//! v0.33 `exporter/attestation/unbundle.go`).
 //!
 //! The text of this file is the recipe: an edit makes the image anew.
 
@@ -15,6 +16,8 @@ escape() { sed 's/\\/\\\\/g; s/"/\\"/g'; }
 scan() {
     root=$1 name=$(basename "$1")
     {
+        printf '{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document",'
+        printf '"subject":[],"predicate":'
         printf '{"spdxVersion":"SPDX-2.3","dataLicense":"CC0-1.0","SPDXID":"SPDXRef-DOCUMENT","name":"%s",' "$name"
         printf '"documentNamespace":"https://stagewright.invalid/scan/%s",' "$name"
         printf '"creationInfo":{"created":"1970-01-01T00:00:00Z","creators":["Tool: stagewright-scanner-1"]},'
@@ -28,7 +31,7 @@ scan() {
             printf '"checksums":[{"algorithm":"SHA1","checksumValue":"%s"}]}' "$sum"
             separator=,
         done
-        printf ']}'
+        printf ']}}'
     } > "$BUILDKIT_SCAN_DESTINATION/$name.spdx.json"
 }
 scan "$BUILDKIT_SCAN_SOURCE"
