@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::json;
 use stagewright::{Build, BuildOptions, Output, Scratch, Targets};
 use stagewright_tests::{Buildx, Engine, Store};
 
@@ -35,6 +36,75 @@ fn a_build_goes_on_from_an_image_that_was_brought() {
         let interfaces = |name| fs::read_to_string(out.path().join(name)).unwrap();
         assert!(!interfaces("a").contains("eth0"), "{store:?}: {}", interfaces("a"));
         assert!(interfaces("b").contains("eth0"), "{store:?}: {}", interfaces("b"));
+    }
+}
+
+#[test]
+fn a_file_of_stages_is_built_by_its_first_line() {
+    const STAGES: &str = "# syntax=stagewright/stages:1
+args:
+  word: none
+stages:
+  made:
+    role: builder
+    from: busybox:latest
+    steps:
+      - run: echo ${word} > /word
+  unit:
+    role: tester
+    from: made
+    steps:
+      - run: cp /word /report
+    reports: report
+  app:
+    role: runtime
+    from: busybox:latest
+    steps:
+      - copy: /word
+        from: made
+        to: /word
+      - env: { LEVEL: high }
+      - workdir: /work
+      - user: nobody
+    expose: 8080
+    entrypoint: [/app]
+    labels: { team: blue }
+";
+    for store in Store::ALL {
+        let engine = Engine::start(store);
+        engine.bring("busybox:latest");
+        // Not pulled: there is no registry here.
+        engine.bring("stagewright/stages:1");
+        let project = directory(&[("stages.yaml", STAGES)]);
+        let out = project.path().join("out");
+        let output = format!("type=local,dest={}", out.display());
+        let buildx = Buildx::on_engine(&engine);
+        let build = |arguments: &[&str]| {
+            let build = buildx.build(project.path()).args(["-f", "stages.yaml"]);
+            build.args(arguments.iter().copied()).run().expect_success()
+        };
+
+        let tagged = build(&["-t", "app", "--label", "c=d"]);
+        let image = engine.image("app");
+        assert_eq!(image["Id"], tagged.digest(), "{store:?}: {image:#}");
+        let config = &image["Config"];
+        assert_eq!(
+            (&config["WorkingDir"], &config["User"]),
+            (&json!("/work"), &json!("nobody")),
+            "{image:#}"
+        );
+        assert_eq!(config["Entrypoint"], json!(["/app"]), "{store:?}: {image:#}");
+        assert_eq!(config["Labels"], json!({ "team": "blue", "c": "d" }), "{store:?}: {image:#}");
+        assert_eq!(config["ExposedPorts"], json!({ "8080/tcp": {} }), "{store:?}: {image:#}");
+        assert!(config["Env"].as_array().unwrap().contains(&json!("LEVEL=high")), "{store:?}: {image:#}");
+
+        let again = build(&["--output", &output]);
+        assert!(again.ran().is_empty(), "{store:?}\n{again}");
+        assert_eq!(fs::read_to_string(out.join("word")).unwrap(), "none\n", "{store:?}\n{again}");
+
+        let unit = build(&["--target", "unit", "--build-arg", "word=given", "--output", &output]);
+        assert_eq!(unit.ran().len(), 2, "{store:?}\n{unit}");
+        assert_eq!(fs::read_to_string(out.join("report")).unwrap(), "given\n", "{store:?}\n{unit}");
     }
 }
 

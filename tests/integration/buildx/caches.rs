@@ -47,7 +47,7 @@ fn build(project: &TempDir, arguments: &[&str]) -> Ended {
 
 /// Has the daemon forget the steps with this text, which nothing uses any more.
 async fn forget(salt: &str) {
-    let filter = format!("description~=.*{salt}.*");
+    let filter = format!("description~={salt}");
     let prune = ["prune", "--all", "--filter", &*filter];
     let du = ["du", "--filter", &*filter, "--format", "{{json .}}"];
     eventually(&format!("the daemon forgets {salt}"), Duration::from_secs(60), || {
