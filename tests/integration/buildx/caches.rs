@@ -99,14 +99,25 @@ async fn a_cache_in_a_directory_is_written_and_read() {
 }
 
 async fn written_and_read(salt: &str, to: &str, from: &str) {
-    let project = project(salt);
+    // One step and nothing on top of it: by what is made of its result, the daemon would still know it.
+    let text = format!(
+        "# syntax=stagewright/stages:1
+stages:
+  app:
+    role: runtime
+    from: busybox:latest
+    steps:
+      - run: echo {salt} > /out
+"
+    );
+    let project = directory(&[("stages.yaml", &text)]);
     let first = build(&project, &["--cache-to", to]);
-    assert_eq!(first.ran().len(), 2, "{first}");
+    assert_eq!(first.ran().len(), 1, "{first}");
+    // Without the cache it runs again.
+    forget(salt).await;
+    let without = build(&project, &[]);
+    assert_eq!(without.ran().len(), 1, "{without}");
     forget(salt).await;
     let read = build(&project, &["--cache-from", from]);
     assert!(read.ran().is_empty() && read.is_cached("] RUN echo"), "{read}");
-    // Without it they would have run.
-    forget(salt).await;
-    let without = build(&project, &[]);
-    assert_eq!(without.ran().len(), 2, "{without}");
 }
