@@ -71,9 +71,9 @@ fn paths() {
             +10: "/usr/bin/ 2>/dev/null || true" is not the path of a destination
               help: `||` is the shell's, and no shell reads paths
             +11: the artifact `dist` of `build` is not an absolute path
-              help: artifacts are named from the root: `stage.artifact("/app/dist")`
+              help: artifacts are named from the root, as in `/app/dist`
             +12: all of `build` is copied, with the image that it started from
-              help: name what is wanted: `stage.artifact("/app/dist")`
+              help: name what is wanted, as in `/app/dist`
             +13: `etc/` is a directory's path, not a file's
             +14: the path of the directory is empty
               help: the working directory itself is `./`"#]],
@@ -184,7 +184,7 @@ fn a_tester_that_nothing_needs() {
         },
         expect![[r#"
             +3: no target needs tester `unit`: it would never run
-              help: gate an image by it, `image.gated_by(&tester)`, or make it a target"#]],
+              help: gate an image by it, or make it a target"#]],
     );
 }
 
@@ -195,7 +195,7 @@ fn no_targets_and_equal_targets() {
         |_, ()| Targets::new(),
         expect![[r#"
         the build has no targets
-          help: name what it makes: `Targets::new().product(image)`"#]],
+          help: name the images that it makes: they are its products"#]],
     );
     check(
         line!(),

@@ -7,3 +7,4 @@ mod lowering;
 mod settings;
 mod sites;
 mod world;
+mod yaml;

@@ -41,7 +41,7 @@ fn nothing() {
         "stages:\n",
         &expect![[r#"
         the build has no targets
-          help: name what it makes: `Targets::new().product(image)`"#]],
+          help: name the images that it makes: they are its products"#]],
     );
     wrong("- a\n- b\n", &expect!["stages.yaml:1:1: a map is expected here, not a list"]);
     wrong("FROM node:18\nRUN npm ci\n", &expect!["stages.yaml:1:1: a map is expected here, not a text"]);

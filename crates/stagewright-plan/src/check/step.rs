@@ -185,12 +185,12 @@ impl StageCheck<'_> {
             Origin::Stage(name) if !path.starts_with('/') => self.at(
                 step,
                 Problem::new(format!("the artifact `{path}` of `{name}` is not an absolute path"))
-                    .help("artifacts are named from the root: `stage.artifact(\"/app/dist\")`"),
+                    .help("artifacts are named from the root, as in `/app/dist`"),
             ),
             Origin::Stage(name) if path::clean(path) == "/" && self.has_base(name) => self.at(
                 step,
                 Problem::new(format!("all of `{name}` is copied, with the image that it started from"))
-                    .help("name what is wanted: `stage.artifact(\"/app/dist\")`"),
+                    .help("name what is wanted, as in `/app/dist`"),
             ),
             _ => {}
         }
@@ -205,7 +205,7 @@ impl StageCheck<'_> {
         if self.plan.secrets.iter().all(|secret| secret.id != id) {
             self.at(
                 step,
-                Problem::new(format!("there is no secret `{id}`")).help("declare it: `b.secret(\"…\")`"),
+                Problem::new(format!("there is no secret `{id}`")).help("declare it before it is used"),
             );
         }
     }

@@ -12,7 +12,7 @@ use crate::site::Site;
 pub(super) fn targets(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Problem> {
     if plan.targets.is_empty() {
         let problem = Problem::new("the build has no targets");
-        return vec![problem.help("name what it makes: `Targets::new().product(image)`")];
+        return vec![problem.help("name the images that it makes: they are its products")];
     }
     let mut seen: BTreeMap<&str, &Site> = BTreeMap::new();
     let mut problems = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn idle_testers(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Pr
         Problem::new(format!("no target needs tester `{}`: it would never run", stage.name))
             .at(&stage.at)
             .via(&stage.via)
-            .help("gate an image by it, `image.gated_by(&tester)`, or make it a target")
+            .help("gate an image by it, or make it a target")
     })
     .collect()
 }
