@@ -83,6 +83,16 @@ fn what_a_target_takes_is_listed() {
 }
 
 #[test]
+fn what_must_be_given_is_listed_before_it_is() {
+    let text = STAGES.replace("    default: high\n", "");
+    let outline = json(&call(&text, &["--call", "outline,format=json"]).expect_success());
+    assert_eq!(outline["args"][0]["name"], "level", "{outline:#}");
+    // A build wants it.
+    let ended = call(&text, &[]).expect_failure();
+    assert!(ended.text.contains(">>>   level:"), "{ended}");
+}
+
+#[test]
 fn a_file_is_checked() {
     let good = call(STAGES, &["--check"]).expect_success();
     assert!(

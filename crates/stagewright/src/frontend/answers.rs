@@ -73,12 +73,6 @@ pub(super) fn outline(
 ) -> Outline {
     let sources = Sources::new(texts);
     let of_target = plan.plan().target(target);
-    let args = parameters.iter().map(|parameter| OutlineArg {
-        name: parameter.name.clone(),
-        description: parameter.description.clone().unwrap_or_default(),
-        value: value(parameter, options),
-        location: parameter.at.as_ref().and_then(|site| sources.location(site)),
-    });
     let secrets = plan.secrets(&[target]).into_iter().map(|secret| OutlineNeed {
         name: secret.id.clone(),
         required: !secret.optional,
@@ -93,11 +87,26 @@ pub(super) fn outline(
     Outline {
         name: target.to_owned(),
         description: of_target.and_then(|target| target.description.clone()).unwrap_or_default(),
-        args: args.collect(),
+        args: arguments(parameters, options, &sources),
         secrets: secrets.collect(),
         ssh: ssh.collect(),
         cache: caches.map(|id| OutlineCache { id: id.to_owned(), location: None }).collect(),
         sources: sources.infos,
+    }
+}
+
+/// What a build can be told, as long as nothing more is known of it.
+pub(super) fn outline_of_arguments(
+    parameters: &[Parameter],
+    options: &Options,
+    texts: &Texts<'_>,
+) -> Outline {
+    let sources = Sources::new(texts);
+    Outline {
+        name: options.target.clone().unwrap_or_default(),
+        args: arguments(parameters, options, &sources),
+        sources: sources.infos,
+        ..Outline::default()
     }
 }
 
@@ -123,6 +132,16 @@ pub(super) fn lint(problems: Option<&Problems>, texts: &Texts<'_>) -> Lint {
     Lint { warnings: warnings.collect(), error, sources: sources.infos }
 }
 
+fn arguments(parameters: &[Parameter], options: &Options, sources: &Sources<'_>) -> Vec<OutlineArg> {
+    let args = parameters.iter().map(|parameter| OutlineArg {
+        name: parameter.name.clone(),
+        description: parameter.description.clone().unwrap_or_default(),
+        value: value(parameter, options),
+        location: parameter.at.as_ref().and_then(|site| sources.location(site)),
+    });
+    args.collect()
+}
+
 /// The image that a stage starts from, through all others.
 fn base(plan: &Plan, stage: &str) -> String {
     let mut name = stage;
@@ -140,11 +159,7 @@ fn base(plan: &Plan, stage: &str) -> String {
 
 /// What a parameter is in this build: what was given, or else its default.
 fn value(parameter: &Parameter, options: &Options) -> String {
-    let same = |name: &str| {
-        let plain = |text: &str| text.to_lowercase().replace('-', "_");
-        plain(name) == plain(&parameter.name)
-    };
-    match options.build_args.iter().find(|(name, _)| same(name)) {
+    match options.build_args.iter().find(|(name, _)| parameter.is_named(name)) {
         Some((_, value)) => value.clone(),
         None => match &parameter.default {
             None | Some(Value::Null) => String::new(),

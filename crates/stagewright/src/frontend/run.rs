@@ -6,6 +6,7 @@ use buildkit_frontend::subrequests::{Request as Asks, describe};
 use buildkit_frontend::{Entry, Frontend, Options, Stdio, caps};
 use buildkit_gateway::{Gateway, GatewayError, GatewayResult};
 use buildkit_llb::Platform;
+use stagewright_plan::Parameter;
 use stagewright_plan::check::check;
 use stagewright_plan::plan::Plan;
 
@@ -130,7 +131,17 @@ fn answer(
     if asks == Asks::Lint {
         return Ok(answers::lint(described.plans.as_ref().err(), &texts).to_result());
     }
-    let plans = described.plans.as_ref().map_err(|problems| texts.problems(problems))?;
+    let given = |parameter: &Parameter| options.build_args.keys().any(|name| parameter.is_named(name));
+    let plans = match &described.plans {
+        // Who asks what can be given has not given it yet.
+        Err(_)
+            if asks == Asks::Outline && described.parameters.iter().any(|it| it.required && !given(it)) =>
+        {
+            let outline = answers::outline_of_arguments(&described.parameters, options, &texts);
+            return Ok(outline.to_result());
+        }
+        plans => plans.as_ref().map_err(|problems| texts.problems(problems))?,
+    };
     let Some((_, plan)) = plans.first() else { return Ok(describe()) };
     if asks == Asks::Targets {
         return Ok(answers::targets(plan, &texts).to_result());
