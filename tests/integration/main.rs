@@ -20,3 +20,4 @@ mod rust_file;
 mod sharing;
 mod step;
 mod support;
+mod yaml;
