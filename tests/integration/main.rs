@@ -11,6 +11,8 @@ mod engine;
 mod faults;
 mod faults_interrupt;
 mod frontend;
+mod frontend_debugger;
+mod frontend_errors;
 mod gates;
 mod liar;
 mod microservices;

@@ -290,7 +290,8 @@ impl<'a> Lowering<'a> {
         }
         let file = self.file(&at.file);
         let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        let here = Position { line: number(at.line), character: number(at.column.saturating_sub(1)) };
+        let column = if self.world.whole_lines { 0 } else { number(at.column.saturating_sub(1)) };
+        let here = Position { line: number(at.line), character: column };
         self.graph
             .locate(op, file, vec![Range { start: here, end: here }])
             .map_err(told)

@@ -31,6 +31,9 @@ pub struct World {
     /// The texts of the files that the program's call sites name, by that name. What is missing has no lines in
     /// the daemon's errors.
     pub sources: BTreeMap<String, String>,
+    /// Whether ops are placed by line alone. A breakpoint that a debugger sets on a line has the column 0, and is left
+    /// of an op that begins further right (buildx v0.37 `dap/adapter.go`).
+    pub whole_lines: bool,
     /// What the person who builds says for every step.
     pub settings: Settings,
 }
@@ -48,6 +51,7 @@ impl World {
             resolve_mode: ResolveMode::default(),
             contexts: BTreeMap::new(),
             sources: BTreeMap::new(),
+            whole_lines: false,
             settings: Settings::default(),
         }
     }

@@ -285,6 +285,7 @@ impl Builder {
             cache_imports: served.cache_imports.clone(),
             resolve_mode: options.resolve_mode,
             sources: sources::read(plans.iter().flat_map(|(_, plan)| sources::sites(plan))),
+            for_debuggers: false,
             multi_platform: plans.len() > 1,
             without_caps: options.without_caps.clone(),
             plans,

@@ -57,6 +57,9 @@ pub(crate) struct Request {
     pub(crate) resolve_mode: ResolveMode,
     /// The texts of the files in which the Plans were written, by the names that sites have for them.
     pub(crate) sources: BTreeMap<String, String>,
+    /// Whether a debugger may walk through the result: places are then whole lines, and what need not be done before
+    /// there is a result is left to those who take it.
+    pub(crate) for_debuggers: bool,
     /// Whether the result is one per platform, even if there is only one.
     pub(crate) multi_platform: bool,
     /// Capabilities that count as missing, whatever the daemon says.
@@ -69,6 +72,7 @@ pub(crate) struct Prepared {
     /// Each platform with the ops of all targets, in the order asked for.
     pub(crate) platforms: Vec<(Platform, Lowered)>,
     multi_platform: bool,
+    for_debuggers: bool,
     cache_imports: Vec<CacheImport>,
     source_date_epoch: Option<i64>,
 }
@@ -138,6 +142,7 @@ pub(crate) async fn prepare<C: Channel>(
     Ok(Prepared {
         platforms: lowered.collect::<Result<_, DriveError>>()?,
         multi_platform: request.multi_platform || plans.len() > 1,
+        for_debuggers: request.for_debuggers,
         cache_imports: request.cache_imports.clone(),
         source_date_epoch: request.settings.source_date_epoch,
     })
@@ -145,7 +150,7 @@ pub(crate) async fn prepare<C: Channel>(
 
 /// Builds one target: its filesystem for every platform, and beside it the gates that the daemon cannot express.
 ///
-/// Everything is evaluated, so that a failing step carries its details.
+/// Everything is evaluated, so that a failing step carries its details; for debuggers, only what has gates beside it.
 ///
 /// # Errors
 ///
@@ -155,8 +160,9 @@ pub(crate) async fn drive<C: Channel>(
     prepared: &Prepared,
     target: &str,
 ) -> Result<GatewayResult, DriveError> {
+    let lowered = prepared.platforms.iter().map(|(_, lowered)| lowered.target(target));
     let options = SolveOptions {
-        evaluate: true,
+        evaluate: !prepared.for_debuggers || lowered.into_iter().any(|target| !target.gates.is_empty()),
         cache_imports: prepared.cache_imports.clone(),
         ..SolveOptions::default()
     };
@@ -222,6 +228,7 @@ impl Said {
             images: self.images.clone(),
             resolve_mode: llb_mode(request.resolve_mode),
             sources: request.sources.clone(),
+            whole_lines: request.for_debuggers,
             settings: request.settings.clone(),
             ..World::new(platform.clone())
         }

@@ -1,5 +1,6 @@
 //! One build inside a daemon: options, file, Plans, answer.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use buildkit_frontend::subrequests::{Request as Asks, describe};
@@ -94,6 +95,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         .chain(named)
         .collect();
     let sent = described.sources.iter().filter(|(_, text)| text.len() <= MAX_SOURCE);
+    let sources: BTreeMap<_, _> = sent.map(|(file, text)| (file.clone(), text.clone())).collect();
     let request = Request {
         plans,
         targets: vec![target.clone()],
@@ -102,7 +104,9 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         contexts,
         cache_imports: options.cache_imports.clone(),
         resolve_mode: options.resolve_mode,
-        sources: sent.map(|(file, text)| (file.clone(), text.clone())).collect(),
+        // The lines of what is not sent are told with the error, and so have to be told from here.
+        for_debuggers: sources.len() == described.sources.len(),
+        sources,
         multi_platform: options.multi_platform,
         without_caps: Default::default(),
     };
