@@ -124,7 +124,7 @@ impl Engine {
             match ready {
                 Ok(answer) if answer.status == 200 => return,
                 _ if start.elapsed() < READY_LIMIT && self.child.try_wait().unwrap().is_none() => {
-                    sleep(PAUSE)
+                    sleep(PAUSE);
                 }
                 other => panic!("the engine does not answer: {other:?}\n{}", self.log()),
             }
