@@ -112,7 +112,7 @@ impl<C: Channel> Gateway<C> {
 }
 
 impl<C: Channel> Container<C> {
-    /// Starts a process.
+    /// Starts a process. The container lasts as long as the first one: when that has ended, no other can start.
     ///
     /// # Errors
     /// As the daemon tells, such as that there is no such program.
@@ -146,7 +146,7 @@ impl<C: Channel> Container<C> {
             .data)
     }
 
-    /// Lists a directory of a mount; `include` is a pattern for the names.
+    /// Lists a directory of a mount; `include` is a pattern for the names, which BuildKit v0.34 overlooks here.
     ///
     /// # Errors
     /// As the daemon tells.

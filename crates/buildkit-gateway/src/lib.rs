@@ -38,6 +38,6 @@ pub use policy::{AttrCondition, AttrConstraint, SourceAction, SourceMatch, Sourc
 pub use process::{Exit, Process, ProcessEvent, ProcessInput, ProcessOutput, ProcessRequest};
 pub use result::{Attestation, AttestationKind, GatewayResult, Ref, Refs, Subject, metadata};
 pub use sources::{
-    AttestationChain, ChecksumAlgorithm, ImageConfig, ImageRequest, LayoutStore, ResolveMode, SourceId,
-    SourceMeta, SourceRequest, SourceState,
+    AttestationChain, AttestationRequest, ChecksumAlgorithm, ImageConfig, ImageRequest, LayoutStore,
+    ResolveMode, SourceId, SourceMeta, SourceRequest, SourceState,
 };

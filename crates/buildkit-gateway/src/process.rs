@@ -173,7 +173,9 @@ impl Process {
         }
     }
 
-    /// Waits for its end and gathers what it writes, all of it in memory. Its input ends now.
+    /// Waits for its end and gathers what it writes, all of it in memory.
+    ///
+    /// A process that reads until its input ends waits for [`ProcessInput::close`].
     ///
     /// # Errors
     /// As the daemon tells.

@@ -4,14 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use buildkit_llb::{Definition, Platform};
+use buildkit_llb::{Definition, Digest, Platform};
 use buildkit_proto::{Message as _, entries, gateway as pb, into_map};
 use bytes::Bytes;
+use serde::Deserialize;
+use tonic::Code;
 
 use crate::channel::Channel;
 use crate::errdefs::GatewayError;
 use crate::gateway::{Gateway, platform_to_pb};
-use crate::policy::SourcePolicy;
+use crate::policy::{SourceAction, SourcePolicy};
+
+/// The media type of an index that may have attestations.
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// In a request: the image is in an OCI layout of a client.
 const OCI_LAYOUT: i32 = 1;
@@ -87,21 +92,28 @@ pub struct SourceRequest {
     pub mode: ResolveMode,
     /// The name of the vertex that progress shows; empty for the daemon's default.
     pub log_name: String,
-    /// Of an image: not its config. A daemon then looks for nothing but the attestation chain, if it is asked for.
+    /// Of an image: not its config. Nothing is looked for then but its attestations, if they are asked for.
     pub no_config: bool,
     /// Of an image: how it and its attestations hang together.
-    ///
-    /// Ask only for what is known to be an index: asked about a single manifest, a daemon panics, and every build in it
-    /// ends (BuildKit v0.33.1 `source/containerimage/source.go`).
-    pub attestation_chain: bool,
-    /// Of an image: the predicate types of attestations whose content comes along.
-    pub attestations: Vec<String>,
+    pub attestations: Option<AttestationRequest>,
     /// Of a git ref: the bytes of its commit and tag.
     pub git_objects: bool,
     /// Of a file behind a URL: a checksum over it and a suffix.
     pub checksum: Option<(ChecksumAlgorithm, Bytes)>,
     /// What sources may be used.
     pub policies: Vec<SourcePolicy>,
+}
+
+/// What is asked about the attestations of an image.
+///
+/// Only an index has them. Asked about anything else, a daemon panics, and every build in it ends (BuildKit v0.33.1
+/// `source/containerimage/source.go`). So the index has to be at hand, and the image's name has to end in its digest.
+#[derive(Debug, Clone, Default)]
+pub struct AttestationRequest {
+    /// The image's index in the OCI format, as its registry gives it.
+    pub index: Bytes,
+    /// The predicate types of attestations whose content comes along.
+    pub content: Vec<String>,
 }
 
 /// A hash function.
@@ -207,8 +219,10 @@ impl<C: Channel> Gateway<C> {
     /// Asks what a source is now.
     ///
     /// # Errors
-    /// As the daemon or the source's server tells.
+    /// As the daemon or the source's server tells. A request for attestations of what is not known to have any is
+    /// refused here.
     pub async fn resolve_source(&self, source: &SourceRequest) -> Result<SourceMeta, GatewayError> {
+        source.check_attestations()?;
         let http = source
             .checksum
             .as_ref()
@@ -228,14 +242,49 @@ impl<C: Channel> Gateway<C> {
                 .then_some(pb::ResolveSourceGitRequest { return_object: true }),
             image: Some(pb::ResolveSourceImageRequest {
                 no_config: source.no_config,
-                attestation_chain: source.attestation_chain,
-                resolve_attestations: source.attestations.clone(),
+                attestation_chain: source.attestations.is_some(),
+                resolve_attestations: source
+                    .attestations
+                    .as_ref()
+                    .map(|asked| asked.content.clone())
+                    .unwrap_or_default(),
             }),
             http,
             source_policies: source.policies.iter().map(SourcePolicy::to_pb).collect(),
         };
         let answer = self.bridge.clone().resolve_source_meta(request).await?.into_inner();
         Ok(SourceMeta::from_pb(answer))
+    }
+}
+
+impl SourceRequest {
+    /// Refuses what would take the daemon down.
+    fn check_attestations(&self) -> Result<(), GatewayError> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            #[serde(rename = "mediaType", default)]
+            media_type: String,
+        }
+        let Some(asked) = &self.attestations else { return Ok(()) };
+        let identifier = &self.source.identifier;
+        let refused = |what: String| {
+            let text = format!("cannot ask for the attestations of `{identifier}`: {what}");
+            Err(GatewayError::with_code(Code::InvalidArgument, text))
+        };
+        let media_type = serde_json::from_slice(&asked.index).map(|manifest: Manifest| manifest.media_type);
+        if media_type.ok().as_deref() != Some(INDEX) {
+            return refused(format!("what is given as its index has not the media type {INDEX}"));
+        }
+        let digest = Digest::of(&asked.index);
+        let pinned = identifier.strip_suffix(&digest.to_string());
+        if !pinned.is_some_and(|name| name.starts_with("docker-image://") && name.ends_with('@')) {
+            return refused(format!("name the image by its index, as in `docker-image://NAME@{digest}`"));
+        }
+        let mut rules = self.policies.iter().flat_map(|policy| &policy.rules);
+        if rules.any(|rule| matches!(rule.action, SourceAction::Convert { .. })) {
+            return refused("a policy may put another image in its place".to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -4,12 +4,17 @@
 
 use buildkit_client::{BuildGateway, BuildRequest, Client, SessionOptions};
 use buildkit_gateway::{
-    ChecksumAlgorithm, GatewayError, GatewayResult, Ref, SolveOptions, SourceAction, SourceId, SourceMatch,
-    SourcePolicy, SourceRequest, SourceRule, SourceState,
+    AttestationRequest, ChecksumAlgorithm, FrontendSolve, GatewayError, GatewayResult, Ref, SolveOptions,
+    SourceAction, SourceId, SourceMatch, SourcePolicy, SourceRequest, SourceRule, SourceState,
 };
-use buildkit_llb::{Graph, ImageSource, Metadata, Platform};
+use buildkit_llb::{FileOp, Graph, ImageSource, Metadata, MkfileAction, Platform};
 use bytes::Bytes;
+use serde_json::Value;
+use stagewright::{Build, BuildOptions, Scratch, Targets, plan};
 use stagewright_tests::Environment;
+
+use super::image::frontend_image;
+use crate::support::{build_plan, image as image_name, unique};
 
 const BUSYBOX: &str = "docker-image://docker.io/library/busybox:latest";
 
@@ -98,4 +103,57 @@ async fn policies_decide_about_sources() {
 #[tokio::test]
 async fn a_build_without_inputs_has_none() {
     assert!(with_gateway(async |gateway| gateway.inputs().await).await.is_empty());
+}
+
+#[tokio::test]
+async fn definitions_are_given_to_a_frontend() {
+    let source = frontend_image("probe").await;
+    let told = with_gateway(async |gateway| {
+        let mut graph = Graph::new();
+        let file = MkfileAction::new("/stages.yaml", 0o644, "given: by a definition\n");
+        let file = graph.add(FileOp::chain(None, [file]), Metadata::default()).unwrap();
+        let input = graph.definition(Some(file.root())).unwrap();
+        let options = [("source", &*source), ("target", "told"), ("filename", "stages.yaml")];
+        let solve = FrontendSolve {
+            frontend: "gateway.v0".to_owned(),
+            options: options.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            inputs: [("dockerfile".to_owned(), input)].into(),
+            ..FrontendSolve::default()
+        };
+        gateway.solve_frontend(&solve).await
+    })
+    .await;
+    let told: Value = serde_json::from_slice(&told.metadata["frontend.told"]).unwrap();
+    assert_eq!(told["text"], "given: by a definition");
+}
+
+#[tokio::test]
+async fn attestations_hang_on_an_index() {
+    let build = |b: &Build, (): ()| Targets::new().product(b.runtime("app", Scratch).file("/id", unique()));
+    let (repository, directory) = ("tests/attested-index", tempfile::tempdir().unwrap());
+    let options = BuildOptions::new(directory.path())
+        .push()
+        .tag(image_name(repository, "1"))
+        .attest("provenance", "mode=max");
+    build_plan(&plan(build, &[]).unwrap(), &options).await.expect_success();
+    let registry = &Environment::get().registry;
+    let index = registry.manifest(repository, "1").unwrap().unwrap();
+    let (name, digest) = (format!("docker-image://{}", image_name(repository, "1")), index.digest.clone());
+    let asked = |name: &str| SourceRequest {
+        attestations: Some(AttestationRequest {
+            index: index.bytes.clone().into(),
+            content: vec!["https://slsa.dev/provenance/v1".to_owned()],
+        }),
+        ..image(name)
+    };
+    let pinned = asked(&format!("{name}@{digest}"));
+    let (refused, meta) = with_gateway(async |gateway| {
+        let refused = gateway.resolve_source(&asked(&name)).await.unwrap_err();
+        Ok((refused, gateway.resolve_source(&pinned).await?))
+    })
+    .await;
+    assert!(refused.message().contains("name the image by its index"), "{refused}");
+    let SourceState::Image { attestations: Some(chain), .. } = &meta.state else { panic!("{meta:?}") };
+    assert_eq!(chain.root, digest);
+    assert!(chain.blobs.contains_key(&chain.attestation), "{chain:?}");
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use buildkit_frontend::Options;
 use buildkit_frontend::subrequests::{
     Lint, LintError, LintWarning, Location, Outline, OutlineArg, OutlineCache, OutlineNeed, Target,
     TargetList,
 };
+use buildkit_frontend::{CheckOptions, Options};
 use buildkit_gateway::errdefs::SourceInfo;
 use serde_json::Value;
 use stagewright_plan::check::Checked;
@@ -111,7 +111,9 @@ pub(super) fn outline_of_arguments(
 }
 
 /// What is wrong with a build: the first problem makes it impossible, and so would each other.
-pub(super) fn lint(problems: Option<&Problems>, texts: &Texts<'_>) -> Lint {
+///
+/// A client that leaves the rule out is told the first only, since nothing is built with it.
+pub(super) fn lint(problems: Option<&Problems>, check: &CheckOptions, texts: &Texts<'_>) -> Lint {
     let mut sources = Sources::new(texts);
     if sources.infos.is_empty() {
         // Clients look the place of an error up, even where there is none.
@@ -123,7 +125,8 @@ pub(super) fn lint(problems: Option<&Problems>, texts: &Texts<'_>) -> Lint {
     let error = problems
         .next()
         .map(|problem| LintError { message: problem.to_string(), location: location(problem) });
-    let warnings = problems.map(|problem| LintWarning {
+    let skipped = check.skip_all || check.skip.iter().any(|rule| rule == RULE);
+    let warnings = problems.filter(|_| !skipped).map(|problem| LintWarning {
         rule: RULE.to_owned(),
         detail: problem.to_string(),
         location: location(problem),

@@ -133,7 +133,7 @@ fn answer(
 ) -> Result<GatewayResult, GatewayError> {
     let texts = Texts { sources: &described.sources, language };
     if asks == Asks::Lint {
-        return Ok(answers::lint(described.plans.as_ref().err(), &texts).to_result());
+        return Ok(answers::lint(described.plans.as_ref().err(), &options.check, &texts).to_result());
     }
     let given = |parameter: &Parameter| options.build_args.keys().any(|name| parameter.is_named(name));
     let plans = match &described.plans {
