@@ -42,7 +42,7 @@ const NAMED: &str = "buildkit-client";
 
 /// Capabilities that BuildKit may count on (BuildKit v0.33 `frontend/gateway/gateway.go`).
 const CAPS: &str = "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,\
-    moby.buildkit.frontend.contexts,moby.buildkit.frontend.gitquerystring";
+    moby.buildkit.frontend.contexts,moby.buildkit.frontend.gitquerystring,moby.buildkit.frontend.contexts.zstd";
 
 /// A stock frontend.
 pub(crate) struct Frontend {

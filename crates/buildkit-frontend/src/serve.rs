@@ -16,6 +16,9 @@ use crate::{caps, panics};
 /// How long a daemon may take to say what it can do.
 const PING_LIMIT: Duration = Duration::from_secs(15);
 
+/// How much of a message is told, in characters, where the whole of it is refused.
+const SHORT: usize = 4096;
+
 /// The option by which a client says what a frontend must be able to do.
 const REQUIRED: &str = "frontend.caps";
 
@@ -89,7 +92,11 @@ async fn end(
         },
         Err(error) => error,
     };
-    gateway.return_error(&error).await
+    let Err(refused) = gateway.return_error(&error).await else { return Ok(()) };
+    // A message or details that no daemon takes, such as more than a call may carry.
+    let text: String = error.message().chars().take(SHORT).collect();
+    let short = GatewayError::new(format!("{text} (the rest cannot be told: {})", refused.message()));
+    gateway.return_error(&short).await
 }
 
 /// Nobody but the daemon's log can be told.

@@ -52,6 +52,13 @@ impl HttpSource {
         }
     }
 
+    /// The URL for people: without user and password, and without a query, which may be a signature.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let url = without_userinfo(&self.url);
+        url.split(['?', '#']).next().unwrap_or_default().to_owned()
+    }
+
     pub(crate) fn body(&self) -> Result<Body, OpError> {
         self.validate()?;
         let mut attrs = BTreeMap::new();
@@ -123,6 +130,12 @@ mod tests {
         let mut op = HttpSource::new(URL);
         change(&mut op);
         op.body().err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn people_see_no_credentials() {
+        let op = HttpSource::new("https://user:pass@example.com/a.tar?signature=x#y");
+        assert_eq!(op.shown(), "https://…@example.com/a.tar");
     }
 
     #[test]

@@ -237,7 +237,7 @@ impl HttpContext {
     fn add_to(&self, graph: &mut Graph, name: &str) -> Result<Output, OpError> {
         let called = match name {
             MAIN_CONTEXT => "[internal] load remote build context".to_owned(),
-            name => format!("[context {name}] {}", self.source.url),
+            name => format!("[context {name}] {}", self.source.shown()),
         };
         let mut root = graph.add(self.source.clone(), Metadata::named(called))?.root();
         if self.unpack {

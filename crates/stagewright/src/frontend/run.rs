@@ -60,7 +60,8 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         None
     };
     if let Some(warning) = entry.as_ref().and_then(|entry| entry.misplaced_syntax(P::LANGUAGE)) {
-        gateway.warn(&warning).await?;
+        // A daemon that takes no warning still builds.
+        let _ = gateway.warn(&warning).await;
     }
 
     let own = environment.workers.first().and_then(|worker| worker.platforms.first());

@@ -57,8 +57,10 @@ impl Compiled {
         let is_asked = |(name, _): &(String, String)| {
             description.parameters.iter().any(|parameter| parameter.is_named(name))
         };
-        if predefined.iter().any(is_asked) {
-            description = self.ask(gateway, args, platform).await?;
+        let mut declared: Vec<_> = predefined.into_iter().filter(is_asked).collect();
+        if !declared.is_empty() {
+            declared.extend(own);
+            description = self.ask(gateway, &declared, platform).await?;
         }
         let plan = match description.outcome {
             Told::Plan(plan) => plan,
