@@ -15,6 +15,7 @@ mod frontend_debugger;
 mod frontend_errors;
 mod gates;
 mod liar;
+mod lucid;
 mod microservices;
 mod options;
 mod outputs;

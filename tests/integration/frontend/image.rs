@@ -23,14 +23,7 @@ pub(crate) async fn frontend_image(name: &str) -> String {
         return image.clone();
     }
     let files = tempfile::tempdir().unwrap();
-    let path = PathBuf::from(program(name).get_program());
-    // Without what a debugger needs, which is most of it.
-    stdout(Command::new("strip").arg("-o").arg(files.path().join("frontend")).arg(&path));
-    for library in libraries(&path) {
-        let to = files.path().join(library.strip_prefix("/").unwrap());
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(&library, to).unwrap();
-    }
+    frontend_files(name, files.path());
     let build = |b: &Build, (): ()| {
         let all = b.context().dir(".");
         let frontend = b.runtime("frontend", Scratch).copy(all, "/").entrypoint(["/frontend"]);
@@ -44,6 +37,18 @@ pub(crate) async fn frontend_image(name: &str) -> String {
     build_plan(&plan(build, &[]).unwrap(), &options).await.expect_success();
     pushed.insert(name.to_owned(), image.clone());
     image
+}
+
+/// Puts a program of this workspace into a directory, as `frontend`, with the libraries of this machine.
+pub(crate) fn frontend_files(name: &str, directory: &Path) {
+    let path = PathBuf::from(program(name).get_program());
+    // Without what a debugger needs, which is most of it.
+    stdout(Command::new("strip").arg("-o").arg(directory.join("frontend")).arg(&path));
+    for library in libraries(&path) {
+        let to = directory.join(library.strip_prefix("/").unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(&library, to).unwrap();
+    }
 }
 
 /// What the loader maps with a program: lines like `libc.so.6 => /lib/libc.so.6 (0x…)`.
