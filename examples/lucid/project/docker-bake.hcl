@@ -20,5 +20,5 @@ target "testing" {
   inherits = ["lucid"]
   target = "testing"
   args = { COVERAGE_MINIMUM = COVERAGE_MINIMUM }
-  output = ["type=local,dest=reports"]
+  output = ["type=local,dest=out"]
 }
