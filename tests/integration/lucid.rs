@@ -224,7 +224,8 @@ async fn the_frontend_of_the_guide_builds() {
     let greeting = unique();
     let hello = format!("console.log('{greeting}')\n");
     let low = text.replace("8080", "80");
-    let files = [("service.yml", text), ("package.json", package), ("hello.js", &hello), ("low.yml", &low)];
+    let files: [(&str, &str); 4] =
+        [("service.yml", text), ("package.json", package), ("hello.js", &hello), ("low.yml", &low)];
     let project = directory(&files);
     let ended = build(&project, &["-f", "service.yml"]).expect_success();
     assert!(ended.progress.log().contains(&greeting), "{ended}");
