@@ -13,6 +13,7 @@ mod faults_interrupt;
 mod frontend;
 mod frontend_debugger;
 mod frontend_errors;
+mod frontend_hostile;
 mod gates;
 mod liar;
 mod lucid;

@@ -19,6 +19,12 @@ const AROUND: u32 = 10;
 /// How many places are shown.
 const MAX_PLACES: usize = 10;
 
+/// A text with a longer line is not sent whole either: clients show lines from end to end.
+const MAX_LINE: usize = MAX_TEXT / 64;
+
+/// How many problems are told.
+const MAX_PROBLEMS: usize = 100;
+
 /// The texts of files, by the names that sites have for them.
 pub(super) struct Texts<'a> {
     pub(super) sources: &'a BTreeMap<String, String>,
@@ -28,7 +34,14 @@ pub(super) struct Texts<'a> {
 impl Texts<'_> {
     /// What is wrong with a build.
     pub(super) fn problems(&self, problems: &Problems) -> GatewayError {
-        let error = GatewayError::new(problems.to_string());
+        let count = problems.iter().count();
+        let first: Vec<_> = problems.iter().take(MAX_PROBLEMS).cloned().collect();
+        let error = match Problems::none_of(first) {
+            Err(first) if count > MAX_PROBLEMS => {
+                GatewayError::new(format!("{first}\nand {} more", count - MAX_PROBLEMS))
+            }
+            _ => GatewayError::new(problems.to_string()),
+        };
         let places = problems.iter().filter_map(|problem| problem.at.as_ref());
         let sources = places.filter_map(|site| self.source(site)).take(MAX_PLACES);
         sources.fold(error, |error, source| error.with_source(&source))
@@ -50,7 +63,8 @@ impl Texts<'_> {
     /// A place with the text around it; none in a file whose text is not known.
     pub(super) fn source(&self, site: &Site) -> Option<Source> {
         let text = self.sources.get(&site.file)?;
-        let data = if text.len() > MAX_TEXT { around(text, site.line) } else { text.clone() };
+        let is_large = text.len() > MAX_TEXT || text.lines().any(|line| line.len() > MAX_LINE);
+        let data = if is_large { around(text, site.line) } else { text.clone() };
         let info = SourceInfo {
             filename: site.file.clone(),
             data: data.into_bytes(),
@@ -77,7 +91,7 @@ fn around(text: &str, line: u32) -> String {
         }
         if number >= first {
             // A line may be longer than all that may be sent.
-            left.extend(line_text.chars().take(MAX_TEXT / 64));
+            left.extend(line_text.chars().take(MAX_LINE));
             left.push('\n');
         }
     }
