@@ -34,8 +34,19 @@ const CRATES: [&str; 8] = [
     "stagewright-yaml",
 ];
 
-/// The crates that a build program of one file is compiled against.
-const BUNDLED: [&str; 4] = ["buildkit-llb", "buildkit-proto", "stagewright", "stagewright-plan"];
+/// What a build program of one file is compiled against, below `crates`. Of stagewright only what there is without
+/// features: all else may change without any of it being compiled again.
+pub(crate) const BUNDLED: [&str; 9] = [
+    "buildkit-llb",
+    "buildkit-proto",
+    "stagewright-plan",
+    "stagewright/Cargo.toml",
+    "stagewright/src/bin/stagewright.rs",
+    "stagewright/src/description.rs",
+    "stagewright/src/lib.rs",
+    "stagewright/src/plain.rs",
+    "stagewright/src/prelude.rs",
+];
 
 /// Crates that Cargo wants to know of, and that are not compiled.
 const NAMED: &str = "buildkit-client";
@@ -99,6 +110,7 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
     let programs = sources.builder("programs").run(cargo(&target));
 
     // What the Rust frontend compiles build programs against, without a network. It is the same for every platform.
+    // `cargo vendor --quiet` would be quiet about the configuration, too.
     let bundle = b
         .builder("bundle", b.image(&p.toolchain).on_build_platform())
         .workdir("/stagewright")
@@ -108,7 +120,7 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
         .workdir("/stagewright/frontends/bundle")
         .copy(src.file("Cargo.lock"), "./")
         .run(
-            sh("mkdir .cargo && cargo vendor --quiet vendor > .cargo/config.toml")
+            sh("mkdir .cargo && cargo vendor vendor > .cargo/config.toml")
                 .env("CARGO_HOME", "/cargo")
                 .cache(Cache::at("/cargo/registry")),
         );

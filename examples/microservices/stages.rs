@@ -1,3 +1,4 @@
+// syntax=stagewright/rust:1
 //! Three images of one npm monorepo, from one invocation.
 //!
 //! What they share is installed and built once; each has the production dependencies of its own service only, and

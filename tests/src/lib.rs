@@ -3,7 +3,6 @@
 
 mod archive;
 pub mod buildx;
-mod bundle;
 mod engine;
 mod environment;
 mod files;
@@ -14,7 +13,6 @@ mod registry;
 
 pub use archive::{Archive, ArchiveError, Descriptor};
 pub use buildx::Buildx;
-pub use bundle::bundle;
 pub use engine::{Engine, Store};
 pub use environment::{BUILDKIT_HOST, ENGINE, Environment, REGISTRY};
 pub use files::names;

@@ -9,7 +9,6 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use stagewright::prelude::*;
 use stagewright::{BuildOptions, Output};
-use stagewright_tests::bundle;
 
 use crate::maker;
 use crate::place::Place;
@@ -20,7 +19,7 @@ use crate::up::Fixtures;
 #[expect(dead_code, reason = "its `main` is that of a build file")]
 mod program;
 
-use program::{Frontend, RUST, YAML};
+use program::{BUNDLED, Frontend, RUST, YAML};
 
 /// The images, by the names that first lines give.
 const IMAGES: [(&Frontend, &str); 2] = [(&YAML, "stagewright/stages:1"), (&RUST, "stagewright/rust:1")];
@@ -74,6 +73,29 @@ where
         println!("{name} {} {seconds:.1} s", product.context("the daemon gave no digest")?);
     }
     Ok(())
+}
+
+/// Puts together what the program puts into the image of the Rust frontend below `/stagewright`.
+fn bundle(root: &Path, destination: &Path) -> Result<()> {
+    let package = destination.join("frontends/bundle");
+    fs::create_dir_all(&package)?;
+    let files = ["Cargo.toml", "frontends/bundle/Cargo.toml", "frontends/bundle/src"].map(str::to_owned);
+    let crates = BUNDLED.map(|path| format!("crates/{path}"));
+    let mut copy = Command::new("cp");
+    copy.args(["-R", "--parents"])
+        .args(files.iter().chain(&crates))
+        .arg(destination);
+    process::run(copy.current_dir(root))?;
+    for entry in fs::read_dir(destination.join("crates"))? {
+        let tests = entry?.path().join("tests");
+        if tests.exists() {
+            fs::remove_dir_all(tests)?;
+        }
+    }
+    fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock"))?;
+    let config = process::output(Command::new("cargo").args(["vendor", "vendor"]).current_dir(&package))?;
+    fs::create_dir(package.join(".cargo"))?;
+    Ok(fs::write(package.join(".cargo/config.toml"), config)?)
 }
 
 /// What the loader maps with a program: lines like `libc.so.6 => /lib/libc.so.6 (0x…)`.

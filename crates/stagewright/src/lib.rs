@@ -56,7 +56,8 @@
 //! * `frontend`: inside a BuildKit daemon [`main`] serves the build; and [`frontend()`], whose build files are of a type
 //!   of yours.
 //! * `rust`: [`mod@rust`], programs of one file that the daemon compiles.
-//! * `yaml`: with `cli`, [`tool`] is the command line for `stages.yaml`, and the program `stagewright` is there.
+//! * `yaml`: `stages.yaml`. With `cli` and `rust`, [`tool`] is the command line for build files, and the program
+//!   `stagewright` is there.
 //! * Without features, [`main`] writes the Plan as JSON, and neither tokio nor tonic is compiled.
 
 #[cfg(any(feature = "client", feature = "frontend"))]
@@ -106,7 +107,7 @@ pub use builder::{
 };
 #[cfg(feature = "cli")]
 pub use cli::main;
-#[cfg(all(feature = "cli", feature = "yaml"))]
+#[cfg(all(feature = "cli", feature = "yaml", feature = "rust"))]
 pub use cli::tool;
 #[cfg(any(feature = "client", feature = "frontend"))]
 pub use driver::DriveError;

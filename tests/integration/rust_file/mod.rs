@@ -6,7 +6,6 @@ mod sandbox;
 mod steps;
 
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use buildkit_client::session::filesync::{FileSync, LocalDir};
@@ -15,33 +14,13 @@ use buildkit_client::status::StatusUpdate;
 use buildkit_client::{BuildError, BuildRequest, Client, SessionOptions};
 use buildkit_gateway::{GatewayError, GatewayResult, Ref};
 use buildkit_llb::{LocalIdentity, Platform};
-use stagewright::rust::{Answer, Beside, Bundle, Program, RustError, TOOLCHAIN};
-use stagewright::{BuildOptions, Plan};
+use stagewright::Plan;
+use stagewright::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Program, RustError, TOOLCHAIN};
 use stagewright_tests::Environment;
-use tokio::sync::OnceCell;
 
-use crate::support::{build_plan, image};
-
-/// The image with the crates' sources, made and pushed at the first use.
-async fn bundle() -> Bundle {
-    static PUSHED: OnceCell<String> = OnceCell::const_new();
-    let name = PUSHED.get_or_init(|| async {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let context = tempfile::tempdir().unwrap();
-        stagewright_tests::bundle(&root, &context.path().join("stagewright")).unwrap();
-        let plan = stagewright::plan(
-            |b: &stagewright::Build, (): ()| {
-                b.runtime("bundle", stagewright::Scratch).copy(b.context().all(), "/")
-            },
-            &[],
-        );
-        let name = image("tests/bundle", "1");
-        build_plan(&plan.unwrap(), &BuildOptions::new(context.path()).tag(&name).push())
-            .await
-            .expect_success();
-        name
-    });
-    Bundle::Image(name.await.parse().unwrap())
+/// The sources of the crates: those in the frontend's image.
+fn bundle() -> Bundle {
+    Bundle::Image(BUNDLE_IMAGE.parse().unwrap())
 }
 
 /// What a program gives, and what its build showed.
@@ -110,7 +89,7 @@ impl Case {
             text: self.text.clone(),
             beside,
             toolchain: TOOLCHAIN.to_owned(),
-            bundle: bundle().await,
+            bundle: bundle(),
             platform: Platform::new("linux", "amd64"),
         };
         let mut answers = Vec::new();

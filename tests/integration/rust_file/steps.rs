@@ -4,7 +4,7 @@ use buildkit_llb::Platform;
 use stagewright::builder::RustFile;
 use stagewright::{BuildOptions, Plan};
 
-use super::{Case, bundle, line_of, program};
+use super::{Case, line_of, program};
 use crate::support::{build_plan, builder, directory, unique};
 
 const GREETING: &str = r#"    Targets::new().product(b.runtime("app", Scratch).file("/hello", "SALT"))"#;
@@ -99,8 +99,7 @@ async fn a_program_that_asks_for_the_platform_is_asked_for_each() {
 async fn a_file_on_this_machine_is_described_without_cargo() {
     let text = program(GREETING).replacen('\n', "\n// files=*.txt\n", 1);
     let directory = directory(&[("stages.rs", &text), ("a.txt", "")]);
-    let file =
-        RustFile { path: directory.path().join("stages.rs"), toolchain: None, bundle: Some(bundle().await) };
+    let file = RustFile { path: directory.path().join("stages.rs"), toolchain: None, bundle: None };
     let builder = builder().await;
     let plans = builder.describe_file(&file, &[], &[builder.platform()], drop).await.unwrap();
     assert_eq!(plans.answers.len(), 1);

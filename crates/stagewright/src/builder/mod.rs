@@ -277,6 +277,8 @@ impl Builder {
         let mut settings = options.settings.clone();
         let args = options.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         settings.take_args(args).map_err(OptionsError::from)?;
+        let mut texts = sources::read(plans.iter().flat_map(|(_, plan)| sources::sites(plan)));
+        texts.extend(options.sources.clone());
         Ok(Request {
             targets: orders.iter().map(|order| order.target.clone()).collect(),
             build_platform: self.platform(),
@@ -284,7 +286,7 @@ impl Builder {
             contexts: contexts.collect(),
             cache_imports: served.cache_imports.clone(),
             resolve_mode: options.resolve_mode,
-            sources: sources::read(plans.iter().flat_map(|(_, plan)| sources::sites(plan))),
+            sources: texts,
             for_debuggers: false,
             multi_platform: plans.len() > 1,
             without_caps: options.without_caps.clone(),

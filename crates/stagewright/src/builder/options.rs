@@ -34,6 +34,7 @@ pub struct BuildOptions {
     pub(super) cache_from: Vec<Cache>,
     pub(super) cache_to: Vec<Cache>,
     pub(super) attests: BTreeMap<String, String>,
+    pub(super) sources: BTreeMap<String, String>,
     pub(super) without_caps: BTreeSet<String>,
 }
 
@@ -63,6 +64,7 @@ impl BuildOptions {
             cache_from: Vec::new(),
             cache_to: Vec::new(),
             attests: BTreeMap::new(),
+            sources: BTreeMap::new(),
             without_caps: BTreeSet::new(),
         }
     }
@@ -164,6 +166,13 @@ impl BuildOptions {
     /// Runs every step, cached or not.
     pub fn no_cache(mut self) -> Self {
         self.settings.no_cache = NoCache::All;
+        self
+    }
+
+    /// Gives the texts of files that the Plan's sites name, so that a step that fails shows its line. Others are looked
+    /// for on this machine.
+    pub fn sources(mut self, texts: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.sources.extend(texts);
         self
     }
 

@@ -9,7 +9,10 @@ use buildkit_client::status::StatusUpdate;
 use buildkit_client::{BuildError, BuildRequest, SessionError, SessionOptions};
 use buildkit_gateway::{GatewayResult, Ref};
 use buildkit_llb::{LocalIdentity, Platform};
+use stagewright_plan::Parameter;
 
+#[cfg(doc)]
+use super::BuildOptions;
 use super::Builder;
 use crate::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Program, RustError, TOOLCHAIN};
 
@@ -30,6 +33,8 @@ pub struct RustFile {
 /// What a build program answers, and the texts of its files.
 #[derive(Clone, Debug)]
 pub struct RustPlans {
+    /// What `--build-arg` may set.
+    pub parameters: Vec<Parameter>,
     /// Its Plans: a single one if that serves all platforms, else one for each.
     pub answers: Vec<Answer>,
     /// The texts, by the names that sites have for the files.
@@ -61,6 +66,9 @@ pub enum RustFileError {
 
 impl Builder {
     /// Compiles a build program of one file in the daemon, and asks it for its Plans.
+    ///
+    /// Without a platform it tells its parameters only, which needs no values for them. [`BuildOptions::sources`] takes
+    /// the texts, so that a step that fails shows its line.
     ///
     /// Of this machine's files the daemon is given the program and those that it declares. What the daemon does is told
     /// to `on_status`. Dropping the future stops all of it.
@@ -101,7 +109,11 @@ impl Builder {
         let drive = async |gateway| {
             let compiled = program.compile(&gateway).await?;
             let answers = compiled.plans(&gateway, args, platforms).await?;
-            plans = Some(RustPlans { answers, sources: compiled.sources().clone() });
+            let parameters = match answers.first() {
+                Some(answer) => answer.parameters.clone(),
+                None => compiled.parameters(&gateway).await?,
+            };
+            plans = Some(RustPlans { parameters, answers, sources: compiled.sources().clone() });
             Ok::<_, RustError>(GatewayResult::single(Ref::scratch()))
         };
         let ended = self.client.build(BuildRequest::new(&session), on_status, drive).await;

@@ -174,7 +174,7 @@ pub(super) const COMMANDS: [&str; 4] = ["build", "print", "plan", "targets"];
 
 /// Reads the command line. The help lists the program's parameters.
 pub(super) fn parse(parameters: &Parameters) -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&command(&parameter_list(parameters)).try_get_matches()?)
+    Cli::from_arg_matches(&command(&parameter_list(parameters.iter())).try_get_matches()?)
 }
 
 /// The command line with this list below the help of each command.
@@ -189,9 +189,9 @@ pub(super) fn command(list: &str) -> clap::Command {
 }
 
 /// The parameters with their documentation, values and defaults.
-pub(super) fn parameter_list(parameters: &Parameters) -> String {
+pub(super) fn parameter_list<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) -> String {
     let rows: Vec<(&str, String)> = parameters
-        .iter()
+        .into_iter()
         .map(|parameter| (parameter.name.as_str(), about(parameter)))
         .collect();
     if rows.is_empty() {
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn parameters_are_listed_with_all_that_is_known_of_them() {
         let check = |parameters: Result<Parameters, _>, expected: &str| {
-            assert_eq!(parameter_list(&parameters.unwrap()), expected);
+            assert_eq!(parameter_list(parameters.unwrap().iter()), expected);
         };
         check(
             Parameters::of::<Params>(),

@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::args::BuildArgs;
 use super::error::{CLOSED, CliError, FAILED, problems};
 use super::interrupt::Interrupt;
-use super::{Program, inputs, runtime, tell, terminal, write_out};
+use super::{Met, Program, inputs, runtime, tell, terminal, write_out};
 use crate::builder::{Event, Failure, Output, Product, Report, Running, TargetReport};
 use crate::diagnostics;
 use crate::driver::DriveError;
@@ -99,8 +99,8 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
             Some(given) => options = options.attest(kind, given),
         }
     }
-    let (builder, plans) = program.meet(&args.what, &options).await?;
-    Ok(builder.build_plans(plans, &options).await?)
+    let Met { builder, plans, sources } = program.meet(&args.what, &options, args.progress).await?;
+    Ok(builder.build_plans(plans, &options.sources(sources)).await?)
 }
 
 /// Shows the build until it ends.

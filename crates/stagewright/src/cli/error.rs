@@ -4,14 +4,22 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+#[cfg(all(feature = "yaml", feature = "rust"))]
+use buildkit_client::BuildError;
 use stagewright_plan::Problems;
+#[cfg(all(feature = "yaml", feature = "rust"))]
+use stagewright_plan::{Problem, Site};
 
 use super::inputs::InputError;
 use super::settings::SettingError;
 use super::{tell, terminal};
+#[cfg(all(feature = "yaml", feature = "rust"))]
+use crate::builder::RustFileError;
 use crate::builder::{BuilderError, DefinitionError, StartError};
 use crate::diagnostics;
 use crate::driver::DriveError;
+#[cfg(all(feature = "yaml", feature = "rust"))]
+use crate::rust::RustError;
 use crate::sources;
 
 /// The exit code of a failed build.
@@ -33,7 +41,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Problems(#[from] Problems),
     /// The build file cannot be read.
-    #[cfg(feature = "yaml")]
+    #[cfg(all(feature = "yaml", feature = "rust"))]
     #[error("cannot read {}: {source}", path.display())]
     File {
         /// The file.
@@ -42,12 +50,16 @@ pub(super) enum CliError {
         source: io::Error,
     },
     /// There is no build file.
-    #[cfg(feature = "yaml")]
+    #[cfg(all(feature = "yaml", feature = "rust"))]
     #[error("there is no `{tried}` in the directory that is built: name the build file by -f")]
     NoFile {
         /// What was looked for.
         tried: String,
     },
+    /// The build file in Rust gives no Plan.
+    #[cfg(all(feature = "yaml", feature = "rust"))]
+    #[error(transparent)]
+    RustFile(#[from] RustFileError),
     /// An argument does not read.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -88,6 +100,11 @@ pub(super) enum CliError {
 impl CliError {
     /// Tells it, and gives the exit code.
     pub(super) fn report(self) -> ExitCode {
+        #[cfg(all(feature = "yaml", feature = "rust"))]
+        if let Some(text) = self.of_rust_file() {
+            tell(&text);
+            return ExitCode::from(self.code());
+        }
         match self.problems() {
             Some(found) => tell(&problems(&found)),
             None => tell(&format!("error: {self}\n")),
@@ -108,6 +125,37 @@ impl CliError {
         }
     }
 
+    /// What is wrong with a build file in Rust, with its lines: they came with the error, as its names for its files
+    /// are its own.
+    #[cfg(all(feature = "yaml", feature = "rust"))]
+    fn of_rust_file(&self) -> Option<String> {
+        let Self::RustFile(RustFileError::Build(BuildError::Drive(error))) = self else { return None };
+        let found = match error {
+            RustError::Problems { problems, .. } => problems.clone(),
+            RustError::Panic { .. } | RustError::Declared { .. } => {
+                let problem = Problem::new(error.to_string());
+                let place = error
+                    .sources()
+                    .first()
+                    .and_then(|source| Some((source, source.ranges.first()?)));
+                Problems::from(match place {
+                    None => problem,
+                    Some((source, range)) => {
+                        let line = u32::try_from(range.start.line).unwrap_or_default();
+                        problem.at(&Site { file: source.info.filename.clone(), line, column: 1 })
+                    }
+                })
+            }
+            // rustc has shown the lines.
+            _ => return None,
+        };
+        let text = |file: &str| {
+            let source = error.sources().iter().find(|source| source.info.filename == file)?;
+            String::from_utf8(source.info.data.clone()).ok()
+        };
+        Some(diagnostics::problems(&found, &text, terminal::style()))
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Start(error) | Self::Definition(DefinitionError::Start(error)) => match error {
@@ -119,8 +167,16 @@ impl CliError {
             | Self::Write(_)
             | Self::Metadata { .. }
             | Self::Runtime(_) => FAILED,
-            #[cfg(feature = "yaml")]
+            #[cfg(all(feature = "yaml", feature = "rust"))]
             Self::File { .. } | Self::NoFile { .. } => USAGE,
+            #[cfg(all(feature = "yaml", feature = "rust"))]
+            Self::RustFile(RustFileError::Read { .. } | RustFileError::Directory(_)) => USAGE,
+            #[cfg(all(feature = "yaml", feature = "rust"))]
+            Self::RustFile(RustFileError::Build(BuildError::Drive(error))) if error.daemon().is_none() => {
+                USAGE
+            }
+            #[cfg(all(feature = "yaml", feature = "rust"))]
+            Self::RustFile(_) => FAILED,
             Self::Problems(_)
             | Self::Input(_)
             | Self::Setting(_)

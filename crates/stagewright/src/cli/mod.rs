@@ -9,13 +9,18 @@ mod inputs;
 mod interrupt;
 mod plan;
 mod print;
+#[cfg(all(feature = "yaml", feature = "rust"))]
+mod rust_file;
 mod settings;
 mod targets;
 mod terminal;
-#[cfg(feature = "yaml")]
+#[cfg(all(feature = "yaml", feature = "rust"))]
 mod tool;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+#[cfg(all(feature = "yaml", feature = "rust"))]
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,10 +32,11 @@ use tokio::runtime::Runtime;
 
 use crate::builder::{BuildOptions, Builder};
 use crate::host_platform;
+use crate::progress::Mode;
 use args::{Cli, Command, ParameterArgs, What};
 use error::{CliError, USAGE};
 use inputs::InputError;
-#[cfg(feature = "yaml")]
+#[cfg(all(feature = "yaml", feature = "rust"))]
 pub use tool::tool;
 
 /// A build program as a command line: `build`, `print`, `plan` and `targets`.
@@ -49,57 +55,103 @@ where
     let describe = |parameters: &[(String, String)], platform: &Platform, build_platform: &Platform| {
         describe(&build, parameters, platform, build_platform)
     };
-    run(&Program { describe: &describe, parameters: Parameters::of::<P>() })
+    run(&Program::Here(&describe), Parameters::of::<P>())
 }
 
 /// From parameters, a platform and the one that builds to what a program describes.
 type Describe<'a> = &'a dyn Fn(&[(String, String)], &Platform, &Platform) -> Result<Plan, Problems>;
 
 /// The program whose command line this is.
-struct Program<'a> {
-    describe: Describe<'a>,
-    parameters: Result<Parameters, Problems>,
+enum Program<'a> {
+    /// A function of this process.
+    Here(Describe<'a>),
+    /// A file that the daemon compiles.
+    #[cfg(all(feature = "yaml", feature = "rust"))]
+    RustFile(PathBuf),
 }
 
 impl Program<'_> {
-    /// What the program describes, for a platform.
-    fn plan(
-        &self,
-        arguments: &ParameterArgs,
-        platform: &Platform,
-        build_platform: &Platform,
-    ) -> Result<Plan, CliError> {
-        Ok((self.describe)(&inputs::parameters(&arguments.build_args)?, platform, build_platform)?)
+    /// What the program describes, for this machine.
+    fn plan(&self, arguments: &ParameterArgs) -> Result<Plan, CliError> {
+        let given = inputs::parameters(&arguments.build_args)?;
+        match self {
+            Self::Here(describe) => Ok(describe(&given, &host_platform(), &host_platform())?),
+            #[cfg(all(feature = "yaml", feature = "rust"))]
+            Self::RustFile(path) => runtime()?.block_on(async {
+                let builder = Builder::connect().await?;
+                let platforms = [builder.platform()];
+                let told = rust_file::describe(&builder, path, &given, &platforms, Mode::default()).await?;
+                Ok(Plan::clone(told.plan(0)))
+            }),
+        }
     }
 
     /// A connection, and what the program describes for the daemon behind it.
     ///
-    /// Whether the program is right is seen first: that needs no daemon.
-    async fn meet(&self, what: &What, options: &BuildOptions) -> Result<(Builder, Plans), CliError> {
-        let host = host_platform();
-        let first = self.plan(&what.parameters, &host, &host)?;
-        let builder = match &what.builder {
-            Some(address) => Builder::at(address).await?,
-            None => Builder::connect().await?,
-        };
-        let build_platform = builder.platform();
-        let mut plans: Plans = Vec::new();
-        let first = Arc::new(first);
-        for platform in builder.platforms(options) {
-            // A Plan whose program did not ask is for every platform.
-            let is_same = first.platform.is_none() || (platform == host && build_platform == host);
-            let plan = match is_same {
-                true => Arc::clone(&first),
-                false => Arc::new(self.plan(&what.parameters, &platform, &build_platform)?),
-            };
-            plans.push((platform, plan));
+    /// Whether a function is right is seen first: that needs no daemon.
+    #[cfg_attr(
+        not(all(feature = "yaml", feature = "rust")),
+        expect(unused_variables, reason = "nothing to show")
+    )]
+    async fn meet(&self, what: &What, options: &BuildOptions, mode: Mode) -> Result<Met, CliError> {
+        let given = inputs::parameters(&what.parameters.build_args)?;
+        match self {
+            Self::Here(describe) => meet_here(describe, &given, what, options).await,
+            #[cfg(all(feature = "yaml", feature = "rust"))]
+            Self::RustFile(path) => {
+                let builder = connect(what).await?;
+                let platforms = builder.platforms(options);
+                let told = rust_file::describe(&builder, path, &given, &platforms, mode).await?;
+                let plans = platforms.into_iter().enumerate();
+                let plans = plans
+                    .map(|(index, platform)| (platform, Arc::clone(told.plan(index))))
+                    .collect();
+                Ok(Met { builder, plans, sources: told.sources })
+            }
         }
-        Ok((builder, plans))
     }
+}
+
+/// A daemon, and what it is to build.
+struct Met {
+    builder: Builder,
+    plans: Plans,
+    /// The texts of the program's files, if they are known.
+    sources: BTreeMap<String, String>,
 }
 
 /// What a program describes for each platform.
 type Plans = Vec<(Platform, Arc<Plan>)>;
+
+async fn meet_here(
+    describe: Describe<'_>,
+    given: &[(String, String)],
+    what: &What,
+    options: &BuildOptions,
+) -> Result<Met, CliError> {
+    let host = host_platform();
+    let first = Arc::new(describe(given, &host, &host)?);
+    let builder = connect(what).await?;
+    let build_platform = builder.platform();
+    let mut plans: Plans = Vec::new();
+    for platform in builder.platforms(options) {
+        // A Plan whose program did not ask is for every platform.
+        let is_same = first.platform.is_none() || (platform == host && build_platform == host);
+        let plan = match is_same {
+            true => Arc::clone(&first),
+            false => Arc::new(describe(given, &platform, &build_platform)?),
+        };
+        plans.push((platform, plan));
+    }
+    Ok(Met { builder, plans, sources: BTreeMap::new() })
+}
+
+async fn connect(what: &What) -> Result<Builder, CliError> {
+    Ok(match &what.builder {
+        Some(address) => Builder::at(address).await?,
+        None => Builder::connect().await?,
+    })
+}
 
 impl What {
     fn options(&self) -> Result<BuildOptions, CliError> {
@@ -124,12 +176,12 @@ impl What {
     }
 }
 
-fn run(program: &Program<'_>) -> ExitCode {
-    let parameters = match &program.parameters {
+fn run(program: &Program<'_>, parameters: Result<Parameters, Problems>) -> ExitCode {
+    let parameters = match parameters {
         Ok(parameters) => parameters,
-        Err(problems) => return CliError::from(problems.clone()).report(),
+        Err(problems) => return CliError::from(problems).report(),
     };
-    let cli = match args::parse(parameters) {
+    let cli = match args::parse(&parameters) {
         Ok(cli) => cli,
         Err(error) => {
             // Help is no error, and whoever closed the pipe has read enough of it.

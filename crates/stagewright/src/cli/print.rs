@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use super::args::{Format, PrintArgs};
 use super::error::CliError;
-use super::{Program, runtime, write_out};
+use super::{Met, Program, runtime, write_out};
+use crate::progress::Mode;
 
 pub(super) fn run(program: &Program<'_>, args: &PrintArgs) -> Result<ExitCode, CliError> {
     if args.format == Format::Binary && io::stdout().is_terminal() {
@@ -13,8 +14,8 @@ pub(super) fn run(program: &Program<'_>, args: &PrintArgs) -> Result<ExitCode, C
     }
     let options = args.what.options()?;
     let definition = runtime()?.block_on(async {
-        let (builder, plans) = program.meet(&args.what, &options).await?;
-        Ok::<_, CliError>(builder.definition(&plans[0].1, &options).await?)
+        let Met { builder, plans, sources } = program.meet(&args.what, &options, Mode::default()).await?;
+        Ok::<_, CliError>(builder.definition(&plans[0].1, &options.sources(sources)).await?)
     })?;
     let bytes = match args.format {
         Format::Binary => definition.encode(),

@@ -11,17 +11,18 @@ use stagewright_yaml::Document;
 
 use super::args::{self, Cli};
 use super::error::{CliError, USAGE};
-use super::{Program, run_command, write_out};
+use super::{Program, run_command, rust_file, write_out};
 
 /// The build files that are looked for in the directory of the context, in this order.
-const FILES: [&str; 1] = ["stages.yaml"];
+const FILES: [&str; 2] = ["stages.yaml", "stages.rs"];
 
 /// The largest build file that is read.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// The command line for build files: `stagewright build -f stages.yaml .`, with all that build programs take.
 ///
-/// Without `-f`, the file is `stages.yaml` in the directory that is built. `stagewright schema` writes the JSON schema
+/// A file whose name ends with `.rs` is a build program: the daemon compiles it, see [`mod@crate::rust`]. Without `-f`,
+/// the file is `stages.yaml` in the directory that is built, or else `stages.rs`. `stagewright schema` writes the JSON schema
 /// of the form. Exits as [`main`](crate::main) does.
 #[must_use]
 pub fn tool() -> ExitCode {
@@ -30,8 +31,9 @@ pub fn tool() -> ExitCode {
         return schema().unwrap_or_else(CliError::report);
     }
     match find(&words) {
+        Ok(Some(file)) if file.extension().is_some_and(|extension| extension == "rs") => rust(file, &words),
         Ok(Some(file)) => match read(&file) {
-            Ok(document) => with(&document, &words),
+            Ok(document) => yaml(&document, &words),
             Err(error) => error.report(),
         },
         // Only the help and its like are of use without a file.
@@ -45,14 +47,28 @@ pub fn tool() -> ExitCode {
 
 const NO_FILE: &str = "Name a build file by -f to see its parameters.";
 
-fn with(document: &Document, words: &[OsString]) -> ExitCode {
+fn rust(file: PathBuf, words: &[OsString]) -> ExitCode {
+    let matches = lenient().try_get_matches_from(words).unwrap_or_default();
+    let asked = matches.subcommand().map(|(_, matches)| matches);
+    let list = match asked.filter(|asked| asked.get_flag("help")) {
+        // Only who asks for them waits for the daemon.
+        Some(asked) => rust_file::parameter_list(&file, given::<String>(asked, "builder").as_deref()),
+        None => String::new(),
+    };
+    run(&Program::RustFile(file), &list, words)
+}
+
+fn yaml(document: &Document, words: &[OsString]) -> ExitCode {
     let describe = |parameters: &[(String, String)], platform: &Platform, build_platform: &Platform| {
         document.plan(parameters, platform, build_platform)
     };
-    let program = Program { describe: &describe, parameters: Ok(document.parameters().clone()) };
-    match command(&args::parameter_list(document.parameters())).try_get_matches_from(words) {
+    run(&Program::Here(&describe), &args::parameter_list(document.parameters().iter()), words)
+}
+
+fn run(program: &Program<'_>, list: &str, words: &[OsString]) -> ExitCode {
+    match command(list).try_get_matches_from(words) {
         Ok(matches) => match Cli::from_arg_matches(&matches) {
-            Ok(cli) => run_command(&program, &cli),
+            Ok(cli) => run_command(program, &cli),
             Err(error) => told(&error),
         },
         Err(error) => told(&error),
@@ -104,7 +120,7 @@ fn command(list: &str) -> clap::Command {
             .long("file")
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
-            .help("The build file [default: stages.yaml in the context]")
+            .help("The build file [default: stages.yaml or stages.rs in the context]")
     };
     let command = args::COMMANDS.into_iter().fold(args::command(list), |command, name| {
         command.mut_subcommand(name, |subcommand| subcommand.arg(file()))

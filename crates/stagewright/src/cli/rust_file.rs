@@ -1,0 +1,92 @@
+//! Build files in Rust: the daemon compiles them, and tells what they describe.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use buildkit_llb::Platform;
+use stagewright_plan::{Parameter, Plan};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::error::CliError;
+use super::{args, runtime, terminal};
+use crate::builder::{Builder, RustFile, RustPlans};
+use crate::progress::{Display, Mode, Options};
+use crate::rust::{TOOLCHAIN, TOOLCHAIN_ARG};
+
+/// How often the display sees that time goes by.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a file describes.
+pub(super) struct Told {
+    plans: Vec<Arc<Plan>>,
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) sources: BTreeMap<String, String>,
+}
+
+impl Told {
+    /// The Plan for the platform of this number: each has its own, or one serves all.
+    pub(super) fn plan(&self, index: usize) -> &Arc<Plan> {
+        self.plans.get(index).unwrap_or(&self.plans[0])
+    }
+}
+
+/// Asks a file for its Plans. How that goes is shown as builds are.
+pub(super) async fn describe(
+    builder: &Builder,
+    path: &Path,
+    given: &[(String, String)],
+    platforms: &[Platform],
+    mode: Mode,
+) -> Result<Told, CliError> {
+    let (toolchain, given): (Vec<_>, Vec<_>) =
+        given.iter().cloned().partition(|(name, _)| name == TOOLCHAIN_ARG);
+    let toolchain = toolchain.into_iter().next_back().map(|(_, image)| image);
+    let file = RustFile { path: path.to_owned(), toolchain, bundle: None };
+
+    let terminal = terminal::screen();
+    let options = Options { mode, terminal, colours: terminal::colours() };
+    let display = Mutex::new(Display::new(options, io::stderr()));
+    let shown = || display.lock().unwrap_or_else(PoisonError::into_inner);
+    let begin = Instant::now();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The display's writer fails once, and then is silent: the build goes on without it.
+    let on_status = |update| drop(shown().update(begin.elapsed(), "", &update));
+    let mut told = pin!(builder.describe_file(&file, &given, platforms, on_status));
+    let told = loop {
+        tokio::select! {
+            told = &mut told => break told,
+            _ = ticks.tick() => drop(shown().tick(begin.elapsed())),
+        }
+    };
+    let _ = shown().finish(begin.elapsed());
+    let RustPlans { parameters, answers, sources } = told?;
+    let plans = answers.into_iter().map(|answer| Arc::new(answer.plan)).collect();
+    Ok(Told { plans, parameters, sources })
+}
+
+/// The list of a file's parameters for its help, which must not fail.
+pub(super) fn parameter_list(path: &Path, builder: Option<&str>) -> String {
+    let told = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let builder = match builder {
+                Some(address) => Builder::at(address).await?,
+                None => Builder::connect().await?,
+            };
+            describe(&builder, path, &[], &[], Mode::Quiet).await
+        })
+    });
+    let list = match told {
+        Ok(told) => args::parameter_list(&told.parameters),
+        Err(error) => {
+            format!("The parameters are those of {}, and a daemon must tell them: {error}", path.display())
+        }
+    };
+    format!(
+        "{list}\n\n--build-arg {TOOLCHAIN_ARG}=IMAGE names the image that the program is compiled in [default: {TOOLCHAIN}]"
+    )
+}
