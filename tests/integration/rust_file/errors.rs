@@ -127,7 +127,7 @@ async fn memory_is_bounded() {
 }
 
 /// A program without end, and with a parameter that makes its runs unlike all others.
-fn endless() -> String {
+pub(super) fn endless() -> String {
     let body = "    while b.platform().os != \"nowhere\" {}\n    panic!()";
     let text = program(body).replace("_: ()", "_: Params");
     format!("{text}#[derive(Deserialize, JsonSchema)]\nstruct Params {{ _salt: String }}\n")

@@ -4,6 +4,7 @@ mod errors;
 mod files;
 mod sandbox;
 mod steps;
+mod syntax;
 
 use std::fs;
 use std::sync::{Arc, Mutex};
