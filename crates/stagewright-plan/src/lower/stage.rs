@@ -54,7 +54,7 @@ impl<'a> Lowering<'a> {
     /// A stage, once everything that it is made from is lowered.
     pub(super) fn stage(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
         if let Some(name) = self.substitutes.of(&stage.name) {
-            return Ok(self.from_context(&ContextKey { name, on: OnPlatform::Target }));
+            return Ok(self.stood_in(&ContextKey { name, on: OnPlatform::Target }));
         }
         let mut state = self.start(stage)?;
         for (position, step) in stage.steps.iter().enumerate() {
@@ -68,7 +68,7 @@ impl<'a> Lowering<'a> {
 
     fn start(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
         let mut state = match (self.substitutes.of_origin(&stage.from), &stage.from) {
-            (Some(key), Origin::Image(_)) => self.from_context(&key),
+            (Some(key), Origin::Image(_)) => self.stood_in(&key),
             (_, Origin::Stage(from)) => self.stages[from.as_str()].clone(),
             (_, Origin::Image(image)) => {
                 let (op, config) = self.image(image, &stage.name, &stage.at)?;
@@ -83,7 +83,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// What a context is that stands in for an image or a stage.
-    fn from_context(&self, key: &ContextKey) -> State {
+    fn stood_in(&self, key: &ContextKey) -> State {
         let root = self.contexts[key];
         let platform = match key.on {
             OnPlatform::Target => &self.world.platform,

@@ -21,11 +21,11 @@ pub enum DriveError {
         /// Its full name.
         name: String,
         /// The platform that was asked for.
-        platform: Platform,
+        platform: Box<Platform>,
         /// Where it is named first.
         at: Site,
         /// What the daemon or the registry tells.
-        source: GatewayError,
+        source: Box<GatewayError>,
     },
     /// An image has a config that does not read.
     #[error("image `{name}` has a config that does not read: {source}")]
@@ -105,8 +105,8 @@ impl DriveError {
     #[must_use]
     pub fn daemon(&self) -> Option<&GatewayError> {
         match self {
+            Self::Image { source, .. } => Some(source),
             Self::Ping(source)
-            | Self::Image { source, .. }
             | Self::Context { source, .. }
             | Self::Ignore { source, .. }
             | Self::Target(source)

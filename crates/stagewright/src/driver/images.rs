@@ -21,9 +21,9 @@ pub(super) async fn resolve<C: Channel>(
     let log_name = format!("load config of {}", reference.familiar());
     let failed = |source| DriveError::Image {
         name: reference.to_string(),
-        platform: platform.clone(),
+        platform: Box::new(platform.clone()),
         at: at.clone(),
-        source,
+        source: Box::new(source),
     };
     let asked = buildkit_gateway::ImageRequest {
         reference: reference.to_string(),
@@ -65,9 +65,9 @@ pub(super) async fn resolve_layout<C: Channel>(
     };
     let failed = |source| DriveError::Image {
         name: image.to_owned(),
-        platform: platform.clone(),
+        platform: Box::new(platform.clone()),
         at: at.clone(),
-        source,
+        source: Box::new(source),
     };
     let answer = gateway.resolve_image_config(&asked).await.map_err(failed)?;
     parse(&answer.config, image, at)

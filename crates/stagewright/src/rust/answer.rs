@@ -174,7 +174,7 @@ fn description(text: &[u8]) -> Result<Description, String> {
         ("a description", value.get("version"), VERSION),
         ("a Plan", value.pointer("/outcome/plan/version"), PLAN_VERSION),
     ] {
-        if let Some(found) = found.filter(|found| **found != Value::from(known)) {
+        if let Some(found) = found.filter(|found| found.as_u64() != Some(u64::from(known))) {
             let advice = "take a bundle of crates of the same release";
             return Err(format!("it tells {what} of version {found}, and version {known} is read: {advice}"));
         }
