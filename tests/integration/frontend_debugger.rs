@@ -181,7 +181,7 @@ fn stops_at_the_second_command(name: &str, text: &str) {
     let line = 1 + text.lines().position(|line| line.contains("second$")).unwrap();
 
     let buildx = Buildx::new();
-    let mut debugger = Debugger::start(&buildx, &path.parent().unwrap());
+    let mut debugger = Debugger::start(&buildx, path.parent().unwrap());
     let can = debugger.ask("initialize", json!({ "adapterID": "test", "linesStartAt1": true }));
     assert_eq!(can["supportsConfigurationDoneRequest"], true);
     debugger.ask("launch", json!({ "dockerfile": name, "contextPath": "." }));

@@ -2,7 +2,7 @@
 //! that builds on.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -44,7 +44,7 @@ fn measured(text: &[u8], arguments: &[&str]) -> (Ended, u64) {
         while !build.is_finished() {
             peak = frontends(&label)
                 .iter()
-                .filter_map(|process| highest(process))
+                .filter_map(|process| highest(process.as_path()))
                 .fold(peak, u64::max);
             thread::sleep(Duration::from_millis(2));
         }
@@ -66,7 +66,7 @@ fn frontends(label: &str) -> Vec<PathBuf> {
 }
 
 /// The memory of a process at its highest, in bytes (`VmHWM`); none if it is gone.
-fn highest(process: &PathBuf) -> Option<u64> {
+fn highest(process: &Path) -> Option<u64> {
     let status = fs::read_to_string(process.join("status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;

@@ -42,9 +42,7 @@ const SPY: &str = r#"    let mut seen = Vec::new();
 #[tokio::test]
 async fn a_program_has_no_network_no_secrets_and_no_files() {
     let registry = stagewright_tests::Environment::get().registry;
-    let body = SPY
-        .replace("REGISTRY", &registry.address().to_string())
-        .replace("SALTED", &unique());
+    let body = SPY.replace("REGISTRY", registry.address()).replace("SALTED", &unique());
     let directory = directory(&[("secret.txt", "of the context")]);
     let mut case = Case::new(program(&body));
     case.directory = Some(directory.path().to_owned());

@@ -60,7 +60,7 @@ fn checks(place: &Place, report: &mut Report) {
         let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--keep-going"];
         run(place.cargo().args(arguments).args(["--", "--deny", "warnings"]))
     });
-    for (name, features) in [("none", ""), ("client", "client")] {
+    for (name, features) in [("none", ""), ("client", "client"), ("frontend", "frontend,yaml,rust")] {
         report.part(&format!("clippy, features: {name}"), || {
             let arguments = ["clippy", "--package", FEATURED, "--all-targets", "--no-default-features"];
             let features = ["--features", features, "--", "--deny", "warnings"];

@@ -135,6 +135,7 @@ impl Cache {
     /// # Errors
     ///
     /// It does not.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn check_import(self) -> Result<Self, CacheError> {
         self.need("local", "src")
     }
@@ -144,10 +145,12 @@ impl Cache {
     /// # Errors
     ///
     /// It does not.
+    #[cfg(feature = "cli")]
     pub(crate) fn check_export(self) -> Result<Self, CacheError> {
         self.need("local", "dest")
     }
 
+    #[cfg(any(feature = "cli", test))]
     fn need(self, kind: &str, key: &'static str) -> Result<Self, CacheError> {
         let needed = match self.kind.as_str() {
             "registry" => "ref",

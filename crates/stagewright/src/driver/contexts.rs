@@ -42,10 +42,12 @@ pub(crate) struct LayoutSpec {
 }
 
 /// A text that says of no context what it is.
+#[cfg_attr(not(feature = "client"), allow(unreachable_pub, reason = "it is public with that feature"))]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
     /// What only a frontend is given.
+    #[cfg(feature = "client")]
     #[error("`{0}` is known only inside a daemon: write a directory")]
     Inside(String),
     /// Nothing at all.
