@@ -5,6 +5,7 @@ use expect_test::expect;
 use stagewright_plan::lower::{
     Context, ContextKey, ForwardedContext, HttpContext, ImageContext, LowerError, ResolvedImage, World,
 };
+use stagewright_plan::plan::OnPlatform;
 use stagewright_plan::{Build, Plan, Problem, Targets};
 
 use crate::world::{config, lower_in, plan_of, without_places};
@@ -123,6 +124,34 @@ fn a_context_stands_in_for_an_image_and_for_a_stage() {
     // What the Plan reads as a context is that alone.
     let text = given("app", &[("docs", image("alpine:3", "amd64"))]).unwrap();
     assert!(text.contains("RUN make") && text.contains("[context docs] alpine:3"), "{text}");
+}
+
+#[test]
+fn what_is_given_for_one_platform_stands_in_for_no_image_of_the_other() {
+    let plan = plan_of(|b: &Build, (): ()| {
+        let tool = b.builder("tool", b.image("node:18").on_build_platform()).run("make");
+        let app = b.runtime("app", "node:18").copy(tool.artifact("/out"), "/out");
+        Targets::new().product(app)
+    });
+    let stands_in = |keys: &[OnPlatform]| {
+        let lowered = lower_in(&plan, &["app"], |world: &mut World| {
+            world.build_platform = Platform::new("linux", "arm64");
+            for on in keys {
+                let key = ContextKey { name: "node:18".to_owned(), on: on.clone() };
+                world.contexts.insert(key, Context::Empty);
+            }
+        })
+        .unwrap();
+        let text = without_places(&lowered.graph.definition(lowered.targets[0].output).unwrap());
+        (
+            text.contains("[app] FROM docker.io/library/node"),
+            text.contains("[tool] FROM docker.io/library/node"),
+        )
+    };
+    assert_eq!(stands_in(&[]), (true, true));
+    assert_eq!(stands_in(&[OnPlatform::Target]), (false, true));
+    assert_eq!(stands_in(&[OnPlatform::Build]), (true, false));
+    assert_eq!(stands_in(&[OnPlatform::Target, OnPlatform::Build]), (false, false));
 }
 
 #[test]

@@ -394,3 +394,18 @@ fn every_op_says_where_it_was_written() {
         "{text}"
     );
 }
+
+/// What a stage has from those before it must not be copied for each: a chain would never end.
+#[test]
+fn a_chain_of_ten_thousand_stages_is_lowered() {
+    const STAGES: usize = 10_000;
+    let plan = plan_of(|b: &Build, (): ()| {
+        let first = b.base("s0", "debian").env("A", "b");
+        let last = (1..STAGES).fold(first, |before, number| before.base(format!("s{number}")).env("A", "b"));
+        Targets::new().product(last.runtime("app").cmd(["a"]))
+    });
+    let lowered = lowered(&plan, &["app"]);
+    let config = lowered.targets[0].config.as_ref().unwrap();
+    let ours = config.history.iter().filter(|step| step.created_by == "ENV A=b");
+    assert_eq!(ours.count(), STAGES);
+}

@@ -6,7 +6,8 @@ use buildkit_llb::{Definition, LocalIdentity, Platform, caps};
 use stagewright_plan::check::check;
 use stagewright_plan::config::ImageConfig;
 use stagewright_plan::lower::{
-    Abilities, Context, LocalContext, LowerError, Lowered, ResolvedImage, World, contexts, images, lower,
+    Abilities, Context, ContextKey, LocalContext, LowerError, Lowered, ResolvedImage, World, contexts,
+    images, lower,
 };
 use stagewright_plan::{Build, Outcome, Plan, plan};
 
@@ -38,7 +39,7 @@ pub(crate) fn lower_in(
     let checked = check(plan).unwrap();
     let mut world = World::new(Platform::new("linux", "amd64"));
     change(&mut world);
-    let given: BTreeSet<String> = world.contexts.keys().map(|key| key.name.clone()).collect();
+    let given: BTreeSet<ContextKey> = world.contexts.keys().cloned().collect();
     for request in images(&checked, targets, &world.platform, &world.build_platform, &given).into_keys() {
         let reference = request.reference.with_digest(&format!("sha256:{}", "ab".repeat(32))).unwrap();
         let config = ImageConfig { architecture: request.platform.architecture.clone(), ..config() };

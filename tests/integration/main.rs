@@ -10,6 +10,7 @@ mod destinations;
 mod engine;
 mod faults;
 mod faults_interrupt;
+mod four_ways;
 mod frontend;
 mod frontend_debugger;
 mod frontend_errors;

@@ -146,20 +146,16 @@ impl<C: Channel> Container<C> {
             .data)
     }
 
-    /// Lists a directory of a mount; `include` is a pattern for the names, which BuildKit v0.34 overlooks here.
+    /// Lists a directory of a mount.
     ///
     /// # Errors
     /// As the daemon tells.
-    pub async fn read_dir(
-        &self,
-        mount: u16,
-        path: &str,
-        include: Option<&str>,
-    ) -> Result<Vec<FileStat>, GatewayError> {
+    pub async fn read_dir(&self, mount: u16, path: &str) -> Result<Vec<FileStat>, GatewayError> {
         let request = pb::ReadDirRequest {
             r#ref: self.id.clone(),
             dir_path: path.to_owned(),
-            include_pattern: include.unwrap_or_default().to_owned(),
+            // A daemon does not look at it (BuildKit v0.33 `frontend/gateway/container/container.go`).
+            include_pattern: String::new(),
             mount_index: mount.into(),
         };
         let entries = self

@@ -89,17 +89,22 @@ fn stage_name(origin: &Origin) -> Option<&str> {
     }
 }
 
+/// How many stages of a ring are named: a person looks at the first ones, and there may be thousands.
+const NAMED: usize = 8;
+
 fn cycle(plan: &Plan, path: &[(usize, usize)], closing: usize) -> Problem {
     let ring: Vec<usize> = path.iter().map(|(i, _)| *i).skip_while(|i| *i != closing).collect();
-    let names: Vec<String> = ring
-        .iter()
-        .chain([&closing])
-        .map(|i| format!("`{}`", plan.stages[*i].name))
-        .collect();
+    let name = |i: &usize| format!("`{}`", plan.stages[*i].name);
+    let mut names: Vec<String> = ring.iter().take(NAMED).map(name).collect();
+    if ring.len() > NAMED {
+        names.push(format!("{} more", ring.len() - NAMED));
+    }
+    names.push(name(&closing));
     let problem =
         Problem::new(format!("stages are made from each other in a ring: {}", names.join(" from ")))
             .at(&plan.stages[closing].at);
     ring[1..]
         .iter()
+        .take(NAMED - 1)
         .fold(problem, |p, i| p.related(&plan.stages[*i].at, "is part of the ring"))
 }

@@ -8,7 +8,7 @@ use buildkit_llb::{
 };
 
 use crate::config::ImageConfig;
-use crate::plan::{OnPlatform, Origin, Plan};
+use crate::plan::{OnPlatform, Origin, Plan, Step};
 
 use super::ResolvedImage;
 
@@ -102,6 +102,12 @@ impl ContextKey {
     pub fn target(name: &str) -> Self {
         Self { name: context_name(name), on: OnPlatform::Target }
     }
+
+    /// For the platform that is built for, and for the one that builds.
+    #[must_use]
+    pub fn both(name: &str) -> [Self; 2] {
+        [OnPlatform::Target, OnPlatform::Build].map(|on| Self { name: context_name(name), on })
+    }
 }
 
 /// The one way to write a context's name: as people write an image, without `latest`.
@@ -123,42 +129,48 @@ pub fn context_name(name: &str) -> String {
 /// A name that the Plan reads as a context is that alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Substitutes {
-    names: BTreeSet<String>,
+    keys: BTreeSet<ContextKey>,
 }
 
 impl Substitutes {
-    pub(crate) fn new<'n>(plan: &Plan, given: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut names: BTreeSet<String> = given.into_iter().map(context_name).collect();
-        names.remove(MAIN_CONTEXT);
-        if !names.is_empty() {
-            for step in plan.stages.iter().flat_map(|stage| &stage.steps) {
-                for (origin, _) in step.origins() {
-                    if let Origin::Context(name) = origin {
-                        names.remove(&context_name(name));
-                    }
-                }
-            }
+    pub(crate) fn new<'n>(plan: &Plan, given: impl IntoIterator<Item = &'n ContextKey>) -> Self {
+        let mut keys: BTreeSet<ContextKey> = given.into_iter().cloned().collect();
+        keys.retain(|key| key.name != MAIN_CONTEXT);
+        if !keys.is_empty() {
+            let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+            let read: BTreeSet<String> = steps
+                .flat_map(Step::origins)
+                .filter_map(|(origin, _)| match origin {
+                    Origin::Context(name) => Some(context_name(name)),
+                    _ => None,
+                })
+                .collect();
+            keys.retain(|key| !read.contains(&key.name));
         }
-        Self { names }
+        Self { keys }
     }
 
-    /// The context that stands in for the image or stage of this name.
-    pub(crate) fn of(&self, name: &str) -> Option<String> {
-        if self.names.is_empty() {
+    /// The context that stands in for the stage of this name.
+    pub(crate) fn of(&self, name: &str) -> Option<ContextKey> {
+        self.on(name, OnPlatform::Target)
+    }
+
+    /// The context that stands in for what has this name, on that platform.
+    fn on(&self, name: &str, on: OnPlatform) -> Option<ContextKey> {
+        if self.keys.is_empty() {
             return None;
         }
-        Some(context_name(name)).filter(|name| self.names.contains(name))
+        Some(ContextKey { name: context_name(name), on }).filter(|key| self.keys.contains(key))
     }
 
     /// The context that an origin means.
     pub(crate) fn of_origin(&self, origin: &Origin) -> Option<ContextKey> {
-        let (name, on) = match origin {
-            Origin::Scratch => return None,
-            Origin::Image(image) => (self.of(&image.name)?, image.on.clone()),
-            Origin::Stage(name) => (self.of(name)?, OnPlatform::Target),
-            Origin::Context(name) => (context_name(name), OnPlatform::Target),
-        };
-        Some(ContextKey { name, on })
+        match origin {
+            Origin::Scratch => None,
+            Origin::Image(image) => self.on(&image.name, image.on.clone()),
+            Origin::Stage(name) => self.of(name),
+            Origin::Context(name) => Some(ContextKey { name: context_name(name), on: OnPlatform::Target }),
+        }
     }
 }
 

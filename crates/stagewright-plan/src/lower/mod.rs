@@ -39,7 +39,7 @@ use crate::check::Checked;
 use crate::config::ImageConfig;
 use crate::plan::{self, Origin, Role, Stage};
 use crate::site::Site;
-use stage::State;
+use stage::{State, Steps};
 
 /// The ops of all targets, and what each target is.
 #[derive(Debug)]
@@ -111,6 +111,7 @@ struct Lowering<'a> {
     /// The stages lowered so far.
     stages: BTreeMap<&'a str, State>,
     contexts: BTreeMap<ContextKey, Option<Output>>,
+    history: Steps,
     substitutes: Substitutes,
     files: BTreeMap<&'a str, FileId>,
     optional_secrets: BTreeSet<&'a str>,
@@ -122,7 +123,7 @@ impl<'a> Lowering<'a> {
         if let Some(name) = targets.iter().find(|name| plan.target(name).is_none()) {
             return Err(LowerError::unknown_target(plan, name));
         }
-        let given: BTreeSet<String> = world.contexts.keys().map(|key| key.name.clone()).collect();
+        let given: BTreeSet<ContextKey> = world.contexts.keys().cloned().collect();
         let optional = plan.secrets.iter().filter(|secret| secret.optional);
         let mut lowering = Self {
             checked,
@@ -130,7 +131,8 @@ impl<'a> Lowering<'a> {
             graph: Graph::new(),
             stages: BTreeMap::new(),
             contexts: BTreeMap::new(),
-            substitutes: Substitutes::new(plan, world.contexts.keys().map(|key| key.name.as_str())),
+            history: Steps::default(),
+            substitutes: Substitutes::new(plan, world.contexts.keys()),
             files: BTreeMap::new(),
             optional_secrets: optional.map(|secret| secret.id.as_str()).collect(),
         };
@@ -170,6 +172,7 @@ impl<'a> Lowering<'a> {
         let (mut config, mut base_config) = (None, None);
         if stage.role.is_image() {
             let mut own = state.config;
+            own.history.extend(self.history.up_to(state.recorded));
             own.config.labels.extend(self.world.settings.labels.clone());
             config = Some(own);
             base_config = state.base_config;

@@ -22,6 +22,35 @@ pub(super) struct State {
     pub(super) config: ImageConfig,
     /// Config of the image that it started from, as it is.
     pub(super) base_config: Option<ImageConfig>,
+    /// The last step of its history, which is kept by [`Steps`]: its config has that of the image that it started from.
+    pub(super) recorded: Option<usize>,
+}
+
+/// The history of all stages. What a stage has from another stands in it once, however long a chain of stages is.
+#[derive(Debug, Default)]
+pub(super) struct Steps(Vec<(Option<usize>, History)>);
+
+impl Steps {
+    /// Adds a step behind another, and gives its position.
+    fn record(&mut self, before: Option<usize>, step: &Step, layer: bool, created: Option<String>) -> usize {
+        let entry = History {
+            created,
+            created_by: names::action(&step.action),
+            comment: "stagewright".to_owned(),
+            empty_layer: !layer,
+            ..History::default()
+        };
+        self.0.push((before, entry));
+        self.0.len() - 1
+    }
+
+    /// A step and those before it, from the first.
+    pub(super) fn up_to(&self, last: Option<usize>) -> Vec<History> {
+        let chain = std::iter::successors(last, |step| self.0[*step].0);
+        let mut history: Vec<History> = chain.map(|step| self.0[step].1.clone()).collect();
+        history.reverse();
+        history
+    }
 }
 
 impl State {
@@ -38,23 +67,13 @@ impl State {
         self.env.push((name.to_owned(), value.to_owned()));
         image::set_env(&mut self.config.config.env, name, value);
     }
-
-    fn record(&mut self, step: &Step, layer: bool, created: Option<String>) {
-        self.config.history.push(History {
-            created,
-            created_by: names::action(&step.action),
-            comment: "stagewright".to_owned(),
-            empty_layer: !layer,
-            ..History::default()
-        });
-    }
 }
 
 impl<'a> Lowering<'a> {
     /// A stage, once everything that it is made from is lowered.
     pub(super) fn stage(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
-        if let Some(name) = self.substitutes.of(&stage.name) {
-            return Ok(self.stood_in(&ContextKey { name, on: OnPlatform::Target }));
+        if let Some(key) = self.substitutes.of(&stage.name) {
+            return Ok(self.stood_in(&key));
         }
         let mut state = self.start(stage)?;
         for (position, step) in stage.steps.iter().enumerate() {
@@ -173,7 +192,12 @@ impl<'a> Lowering<'a> {
                 true
             }
         };
-        state.record(step, layer, settings.source_date_epoch.map(epoch::rfc3339));
+        state.recorded = Some(self.history.record(
+            state.recorded,
+            step,
+            layer,
+            settings.source_date_epoch.map(epoch::rfc3339),
+        ));
         Ok(())
     }
 
@@ -210,7 +234,7 @@ impl State {
         config.created = None;
         // Triggers are for who starts from the base, not for who starts from this.
         config.config.on_build.clear();
-        let mut state = Self { root, platform, env: Vec::new(), config, base_config };
+        let mut state = Self { root, platform, env: Vec::new(), config, base_config, recorded: None };
         for variable in state.config.config.env.clone() {
             let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
             state.set_env(name, value);
@@ -226,7 +250,7 @@ impl State {
             variant: Some(platform.variant.clone()).filter(|variant| !variant.is_empty()),
             ..ImageConfig::default()
         };
-        let mut state = Self { root, platform, env: Vec::new(), config, base_config: None };
+        let mut state = Self { root, platform, env: Vec::new(), config, base_config: None, recorded: None };
         state.set_env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         state
     }

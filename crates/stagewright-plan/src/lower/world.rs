@@ -120,7 +120,7 @@ pub fn images<'a>(
     targets: &[&str],
     platform: &Platform,
     build_platform: &Platform,
-    given: &BTreeSet<String>,
+    given: &BTreeSet<ContextKey>,
 ) -> BTreeMap<ImageRequest, &'a Site> {
     needs(checked, targets, platform, build_platform, given).images
 }
@@ -131,7 +131,7 @@ pub fn images<'a>(
 pub fn contexts<'a>(
     checked: &Checked<'a>,
     targets: &[&str],
-    given: &BTreeSet<String>,
+    given: &BTreeSet<ContextKey>,
 ) -> Vec<ContextRequest<'a>> {
     // Contexts are the same for every platform.
     let any = Platform::new("linux", "amd64");
@@ -144,9 +144,9 @@ fn needs<'a>(
     targets: &[&str],
     platform: &Platform,
     build_platform: &Platform,
-    given: &BTreeSet<String>,
+    given: &BTreeSet<ContextKey>,
 ) -> Needs<'a> {
-    let substitutes = Substitutes::new(checked.plan(), given.iter().map(String::as_str));
+    let substitutes = Substitutes::new(checked.plan(), given);
     let mut needs = Needs { images: BTreeMap::new(), contexts: BTreeMap::new() };
     let mut add = |origin: &'a Origin, paths: Option<&[String]>, at: &'a Site| {
         if let Some(key) = substitutes.of_origin(origin) {
@@ -180,8 +180,8 @@ fn needs<'a>(
         .map(|(_, gate)| (gate.stage.as_str(), &gate.at));
     let targets = targets.iter().filter_map(|name| plan.target(name));
     for (stage, at) in targets.map(|target| (target.stage.as_str(), &target.at)).chain(gates) {
-        if let Some(name) = substitutes.of(stage) {
-            needs.read(ContextKey { name, on: OnPlatform::Target }, None, at);
+        if let Some(key) = substitutes.of(stage) {
+            needs.read(key, None, at);
         }
     }
     needs

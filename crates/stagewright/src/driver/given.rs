@@ -9,8 +9,8 @@ use buildkit_llb::{
 use buildkit_patterns::{ignore, pattern};
 use stagewright_plan::Site;
 use stagewright_plan::lower::{
-    Context, ContextRequest, HttpContext, ImageContext, ImageRequest, LayoutContext, LocalContext,
-    MAIN_CONTEXT, Settings, context_name,
+    Context, ContextKey, ContextRequest, HttpContext, ImageContext, ImageRequest, LayoutContext,
+    LocalContext, MAIN_CONTEXT, Settings, context_name,
 };
 use stagewright_plan::plan::OnPlatform;
 
@@ -31,10 +31,19 @@ pub(super) struct Asked {
     pub(super) platform: Option<Platform>,
 }
 
-/// The names of the contexts that are given for a platform.
-pub(super) fn names(given: &[GivenContext], platform: &Platform) -> BTreeSet<String> {
-    let given = given.iter().filter(|context| is_for(context, platform));
-    given.map(|context| context_name(&context.name)).collect()
+/// The contexts that are given for a platform, and those that are for the platform that builds.
+pub(super) fn keys(
+    given: &[GivenContext],
+    platform: &Platform,
+    build_platform: &Platform,
+) -> BTreeSet<ContextKey> {
+    let keys = |platform, on: OnPlatform| {
+        let given = given.iter().filter(move |context| is_for(context, platform));
+        given.map(move |context| ContextKey { name: context_name(&context.name), on: on.clone() })
+    };
+    keys(platform, OnPlatform::Target)
+        .chain(keys(build_platform, OnPlatform::Build))
+        .collect()
 }
 
 /// The given context that a request means, if there is one.

@@ -99,7 +99,7 @@ pub(crate) async fn prepare<C: Channel>(
     let mut wanted_images = BTreeMap::new();
     let mut wanted_contexts: BTreeMap<Asked, &Site> = BTreeMap::new();
     for (platform, plan) in &plans {
-        let given = given::names(&request.contexts, platform);
+        let given = given::keys(&request.contexts, platform, &request.build_platform);
         for (image, at) in images_of(plan, &targets, platform, &request.build_platform, &given) {
             wanted_images.entry(image).or_insert(at);
         }
@@ -215,7 +215,7 @@ struct Said {
 impl Said {
     /// The world of one platform.
     fn world(&self, request: &Request, plan: &Checked<'_>, platform: &Platform, targets: &[&str]) -> World {
-        let given = given::names(&request.contexts, platform);
+        let given = given::keys(&request.contexts, platform, &request.build_platform);
         let asked = lower::contexts(plan, targets, &given).into_iter().filter_map(|context| {
             let asked = given::asked(&request.contexts, &context, platform, &request.build_platform)?;
             Some((context.key, self.contexts[&asked].clone()))

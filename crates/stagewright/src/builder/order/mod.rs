@@ -15,7 +15,7 @@ use buildkit_client::session::filesend::ExportTarget;
 use buildkit_llb::ImageRef;
 use stagewright_plan::Plan;
 use stagewright_plan::check::Checked;
-use stagewright_plan::lower::{MAIN_CONTEXT, context_name, contexts};
+use stagewright_plan::lower::{ContextKey, MAIN_CONTEXT, context_name, contexts};
 use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
@@ -165,8 +165,10 @@ fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) ->
     }
     let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
     let given: BTreeSet<String> = options.contexts.keys().map(|name| context_name(name)).collect();
+    let keys: BTreeSet<ContextKey> =
+        options.contexts.keys().flat_map(|name| ContextKey::both(name)).collect();
     let read = |targets: &[&str]| {
-        let requests = contexts(plan, targets, &given).into_iter();
+        let requests = contexts(plan, targets, &keys).into_iter();
         requests
             .map(|context| context.key.name)
             .filter(|name| name != MAIN_CONTEXT)
