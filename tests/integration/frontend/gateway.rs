@@ -19,7 +19,7 @@ use crate::support::{build_plan, image as image_name, unique};
 const BUSYBOX: &str = "docker-image://docker.io/library/busybox:latest";
 
 /// Runs calls of the gateway in a build of their own.
-pub(super) async fn with_gateway<T>(calls: impl AsyncFnOnce(BuildGateway) -> Result<T, GatewayError>) -> T {
+async fn with_gateway<T>(calls: impl AsyncFnOnce(BuildGateway) -> Result<T, GatewayError>) -> T {
     let host = Environment::get().buildkit_host;
     let client = Client::connect(&host.parse().unwrap()).await.unwrap();
     let session = client.session(SessionOptions::new()).await.unwrap();
@@ -33,10 +33,7 @@ pub(super) async fn with_gateway<T>(calls: impl AsyncFnOnce(BuildGateway) -> Res
     answer.unwrap()
 }
 
-pub(super) async fn busybox(
-    gateway: &BuildGateway,
-    policies: Vec<SourcePolicy>,
-) -> Result<Ref, GatewayError> {
+async fn busybox(gateway: &BuildGateway, policies: Vec<SourcePolicy>) -> Result<Ref, GatewayError> {
     let platform = Platform::new("linux", std::env::consts::ARCH).normalized();
     let mut graph = Graph::new();
     let image = ImageSource::new("busybox:latest".parse().unwrap(), platform);

@@ -3,5 +3,4 @@
 mod gateway;
 pub(crate) mod image;
 mod probe;
-mod process;
 mod service;
