@@ -9,6 +9,7 @@ mod files;
 mod git;
 mod hex;
 mod process;
+mod program;
 mod registry;
 
 pub use archive::{Archive, ArchiveError, Descriptor};
@@ -19,4 +20,5 @@ pub use files::names;
 pub use git::GitServer;
 pub use hex::{hex, unhex};
 pub use process::signal;
+pub use program::copy_program;
 pub use registry::{Manifest, Registry, RegistryError, digest_of};

@@ -2,13 +2,14 @@
 //! daemon looks for what is said to be on Docker Hub: `# syntax=stagewright/stages:1`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use stagewright::prelude::*;
 use stagewright::{BuildOptions, Output};
+use stagewright_tests::copy_program;
 
 use crate::maker;
 use crate::place::Place;
@@ -38,12 +39,8 @@ pub(crate) fn quick(place: &Place, fixtures: &Fixtures) -> Result<()> {
         let root = files.path().join(frontend.target);
         let program = place.target.join("debug").join(frontend.program);
         fs::create_dir(&root)?;
-        process::run(Command::new("strip").arg("-o").arg(root.join(frontend.program)).arg(&program))?;
-        for library in libraries(&program)? {
-            let to = root.join(library.strip_prefix("/")?);
-            fs::create_dir_all(to.parent().context("a library is in a directory")?)?;
-            fs::copy(&library, &to).with_context(|| format!("cannot copy {}", library.display()))?;
-        }
+        copy_program(&program, &root, frontend.program)
+            .with_context(|| format!("cannot copy {}", program.display()))?;
     }
     bundle(&place.root, &files.path().join(RUST.target).join("stagewright"))
         .context("cannot put the sources together")?;
@@ -96,11 +93,4 @@ fn bundle(root: &Path, destination: &Path) -> Result<()> {
     let config = process::output(Command::new("cargo").args(["vendor", "vendor"]).current_dir(&package))?;
     fs::create_dir(package.join(".cargo"))?;
     Ok(fs::write(package.join(".cargo/config.toml"), config)?)
-}
-
-/// What the loader maps with a program: lines like `libc.so.6 => /lib/libc.so.6 (0x…)`.
-fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
-    let list = process::output(Command::new("ldd").arg(program))?;
-    let paths = list.split_whitespace().filter(|word| word.starts_with('/'));
-    Ok(paths.map(PathBuf::from).collect())
 }

@@ -1,15 +1,14 @@
 //! Programs of this workspace as images of frontends.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use stagewright::prelude::*;
 use stagewright::{BuildOptions, plan};
+use stagewright_tests::copy_program;
 use tokio::sync::Mutex;
 
-use crate::support::{build_plan, image, program, stdout};
+use crate::support::{build_plan, image, program};
 
 /// The images that were pushed, by the program's name.
 static PUSHED: Mutex<BTreeMap<String, String>> = Mutex::const_new(BTreeMap::new());
@@ -41,19 +40,5 @@ pub(crate) async fn frontend_image(name: &str) -> String {
 
 /// Puts a program of this workspace into a directory, as `frontend`, with the libraries of this machine.
 pub(crate) fn frontend_files(name: &str, directory: &Path) {
-    let path = PathBuf::from(program(name).get_program());
-    // Without what a debugger needs, which is most of it.
-    stdout(Command::new("strip").arg("-o").arg(directory.join("frontend")).arg(&path));
-    for library in libraries(&path) {
-        let to = directory.join(library.strip_prefix("/").unwrap());
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(&library, to).unwrap();
-    }
-}
-
-/// What the loader maps with a program: lines like `libc.so.6 => /lib/libc.so.6 (0x…)`.
-fn libraries(program: &Path) -> Vec<PathBuf> {
-    let list = String::from_utf8(stdout(Command::new("ldd").arg(program))).unwrap();
-    let paths = list.split_whitespace().filter(|word| word.starts_with('/'));
-    paths.map(PathBuf::from).collect()
+    copy_program(Path::new(program(name).get_program()), directory, "frontend").unwrap();
 }

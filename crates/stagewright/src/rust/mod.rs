@@ -42,8 +42,7 @@ pub const BUNDLE_IMAGE: &str = "stagewright/rust:1";
 const CHUNK: u64 = 8 << 20;
 /// Longer declared files are not shown in errors, in bytes.
 const MAX_SHOWN: u64 = 1 << 20;
-/// Bits of Go's `os.FileMode`: directory, and everything that is no regular file.
-const MODE_DIR: u32 = 1 << 31;
+/// Bits of Go's `os.FileMode` of everything that is no regular file.
 const MODE_TYPE: u32 = 0x8f28_0000;
 
 /// A build program that is one Rust file.
@@ -205,7 +204,7 @@ impl Program {
                 list(gateway, &files, directory, pattern)
                     .await?
                     .into_iter()
-                    .partition(|stat| stat.mode & MODE_DIR != 0);
+                    .partition(|stat| stat.is_dir());
             if !one.is_pattern() && !directories.is_empty() {
                 let message = format!("`{0}` is a directory: declare its files, as in `{0}/*.rs`", one.path);
                 return Err(wrong(message, one.line));
