@@ -1,7 +1,9 @@
 //! Runs one program to its end, and prints as JSON how long it took and how much memory it had.
 //!
 //! In a process of its own, and a small one: the kernel's peak of a child begins with what its parent has at
-//! the fork. Bytes and seconds.
+//! the fork. Bytes and seconds. The memory may also be that of another process, which the program has others start.
+
+mod traced;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -27,6 +29,12 @@ struct Arguments {
     /// Where its messages go.
     #[arg(long)]
     stderr: PathBuf,
+    /// The program whose memory is meant, by its path in its container; without it, the command's.
+    #[arg(long, requires = "below")]
+    peak_of: Option<PathBuf>,
+    /// The process that is above it.
+    #[arg(long)]
+    below: Option<i32>,
     /// The program and its arguments.
     #[arg(required = true, last = true)]
     command: Vec<OsString>,
@@ -57,14 +65,24 @@ fn measure(arguments: &Arguments) -> io::Result<serde_json::Value> {
         .stdout(File::create(&arguments.stdout)?)
         .stderr(File::create(&arguments.stderr)?);
     let start = Instant::now();
-    let status = command.spawn()?.wait()?;
+    let mut child = command.spawn()?;
+    let (status, traced) = match (&arguments.peak_of, arguments.below) {
+        (Some(program), Some(ancestor)) => {
+            let (status, peak) = traced::wait(&mut child, program, ancestor)?;
+            if status.success() && peak.is_none() {
+                return Err(io::Error::other(format!("nothing ran {}", program.display())));
+            }
+            (status, peak)
+        }
+        _ => (child.wait()?, None),
+    };
     let seconds = start.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let processor = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     Ok(serde_json::json!({
         "seconds": seconds,
         // Linux counts kibibytes.
-        "peak": usage.max_rss() * 1024,
+        "peak": traced.unwrap_or(usage.max_rss().unsigned_abs() * 1024),
         "processor": processor as f64 / 1e6,
         "code": status.code(),
         "signal": status.signal(),

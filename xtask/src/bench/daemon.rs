@@ -4,15 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use buildkit_client::daemon::{Daemon, DaemonOptions};
 
 use super::measure::{Bench, Measured};
 use crate::place::Place;
 use crate::{packages, process, tools, up};
-
-/// Nothing is thrown away in the middle of a round.
-const CONFIG: &str = "[worker.oci]\ngc = false\n";
 
 /// Who asks for a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +35,15 @@ pub(super) struct BenchDaemon {
 }
 
 impl BenchDaemon {
-    pub(super) fn start(place: &Place, work: &Path) -> Result<Self> {
+    /// Starts one that finds images at a registry, if there is one. It throws nothing away in the middle of a round.
+    pub(super) fn start(place: &Place, work: &Path, registry: Option<&str>) -> Result<Self> {
         packages::ensure()?;
         let tools = tools::ensure(place)?;
         let mut options = DaemonOptions::new(tools.join("buildkitd"), state(work));
-        options.config = CONFIG.to_owned();
+        options.config = match registry {
+            Some(registry) => up::daemon_configuration(registry),
+            None => "[worker.oci]\ngc = false\n".to_owned(),
+        };
         let daemon = up::start_daemon(options)?;
         Ok(Self { daemon, buildctl: tools.join("buildctl") })
     }
@@ -64,7 +65,7 @@ impl BenchDaemon {
             Side::Peer => self.buildctl.clone(),
         };
         let mut command: Vec<OsString> = vec![program.into(), "--addr".into()];
-        command.push(self.daemon.endpoint().to_string().into());
+        command.push(self.address().into());
         if side == Side::Peer {
             command.extend(["build", "--progress", "plain"].map(OsString::from));
         }
@@ -75,12 +76,32 @@ impl BenchDaemon {
         bench.measure(Some(definition), &command)
     }
 
+    pub(super) fn address(&self) -> String {
+        self.daemon.endpoint().to_string()
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.daemon.pid()
+    }
+
     /// Makes the daemon forget everything.
     pub(super) fn prune(&self) -> Result<()> {
-        let address = self.daemon.endpoint().to_string();
-        let mut command = Command::new(&self.buildctl);
-        process::output(command.args(["--addr", &address, "prune", "--all"]))?;
+        self.prune_with(&[]).map(drop)
+    }
+
+    /// Makes the daemon forget whatever has this in its description, which must be something: an image is described by
+    /// its name, a step by what it is called. A vertex without its result is done again.
+    pub(super) fn forget(&self, description: &str) -> Result<()> {
+        let said = self.prune_with(&["--filter", &format!("description~={description:?}")])?;
+        if !said.lines().any(|line| line.contains("true")) {
+            bail!("the daemon has nothing to forget of {description}:\n{said}");
+        }
         Ok(())
+    }
+
+    fn prune_with(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.buildctl);
+        process::output(command.args(["--addr", &self.address(), "prune", "--all"]).args(arguments))
     }
 }
 

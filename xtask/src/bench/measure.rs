@@ -21,6 +21,8 @@ pub(super) struct Bench {
     /// The directory for everything that is made on the way.
     pub(super) work: PathBuf,
     pub(super) scale: Scale,
+    /// Variables that every program is given.
+    pub(super) environment: Vec<(&'static str, OsString)>,
 }
 
 /// What a program took, and what it wrote.
@@ -66,11 +68,29 @@ impl Bench {
 
     /// Runs a program to its end; anything but success is an error with what it said.
     pub(super) fn measure(&self, stdin: Option<&Path>, command: &[OsString]) -> Result<Measured> {
-        let (stdout, stderr) = (self.work.join("stdout"), self.work.join("stderr"));
         let mut wrapper = Command::new(self.program("bench-measure"));
         if let Some(stdin) = stdin {
             wrapper.arg("--stdin").arg(stdin);
         }
+        self.run(wrapper, command)
+    }
+
+    /// The same; the memory is that of the process below another one that has this program at that path in its
+    /// container.
+    pub(super) fn measure_peak_of(
+        &self,
+        program: &str,
+        below: i32,
+        command: &[OsString],
+    ) -> Result<Measured> {
+        let mut wrapper = Command::new(self.program("bench-measure"));
+        wrapper.args(["--peak-of", program, "--below", &below.to_string()]);
+        self.run(wrapper, command)
+    }
+
+    fn run(&self, mut wrapper: Command, command: &[OsString]) -> Result<Measured> {
+        let (stdout, stderr) = (self.work.join("stdout"), self.work.join("stderr"));
+        wrapper.envs(self.environment.iter().map(|(name, value)| (name, value)));
         wrapper.arg("--stdout").arg(&stdout).arg("--stderr").arg(&stderr);
         let report = process::output(wrapper.arg("--").args(command))?;
         let report: Report = serde_json::from_str(&report).context("bench-measure is not understood")?;

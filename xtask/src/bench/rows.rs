@@ -7,13 +7,20 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::daemon::Side;
 use super::encode::{self, Shape};
-use super::upload;
+use super::{frontend, upload};
 
 /// The Go client's library.
 const LLB: &str = "client/llb (Go)";
 /// The Go client's program.
 const BUILDCTL: &str = "buildctl";
+/// The frontend of Dockerfiles, in its image.
+const DOCKERFILE: &str = "docker/dockerfile";
+/// The frontend of Dockerfiles in the daemon itself.
+const BUILTIN: &str = "buildx build";
+/// The same build in the other form.
+const YAML: &str = "stages.yaml";
 
 /// A row before it is measured.
 #[derive(Debug, PartialEq)]
@@ -23,8 +30,8 @@ pub(super) struct Spec {
     unit: Unit,
     /// What ours is compared with, if anything.
     peer: Option<&'static str>,
-    /// The most that the ratio may be; without a peer, the most that ours may be.
-    goal: f64,
+    /// The most that the ratio may be; without a peer, the most that ours may be; nothing, if a row only tells.
+    goal: Option<f64>,
     pub(super) group: Group,
 }
 
@@ -35,6 +42,7 @@ pub(super) enum Group {
     NoOp,
     Upload(upload::Case),
     Size,
+    Frontend(frontend::Case),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +72,7 @@ pub(super) struct Report {
     peer_name: Option<String>,
     /// Ours of the peer's.
     ratio: Option<f64>,
-    goal: f64,
+    goal: Option<f64>,
 }
 
 const CHAIN_1K: Group = Group::Encode(encode::Case::new(Shape::Chain, 1_000, 5, 5));
@@ -101,10 +109,28 @@ pub(super) const ROWS: &[Spec] = &[
     time("upload-200k-changed", "the same with one file changed", BUILDCTL, 0.5, LARGE),
     time("upload-400mb", "one file of 400 MB that the daemon does not have", BUILDCTL, 0.8, FILE),
     memory("size", "the program of an example, command line and all, without symbols", BUILDCTL, 0.4, Group::Size),
+    time("frontend-warm", "`buildx build` by a `# syntax=` line, all cached", DOCKERFILE, 0.95, WARM),
+    time("frontend-cold", "the same, and the frontend's image is pulled", DOCKERFILE, 0.65, COLD),
+    memory("frontend-size", "the compressed layers of the frontend's image", DOCKERFILE, 0.16, IMAGE),
+    memory("frontend-memory", "peak memory of the frontend's process", DOCKERFILE, 0.2, MEMORY),
+    time("frontend-steps", "a file of 1,000 steps, all cached", DOCKERFILE, 0.5, STEPS),
+    memory("frontend-steps-memory", "peak memory of the frontend's process for that", DOCKERFILE, 0.2, STEPS),
+    time("frontend-host", "`stagewright build`, without a frontend's container, all cached", BUILTIN, 0.7, HOST),
+    tells("frontend-rust-first", "stages.rs whose crates are not compiled yet, one step new", YAML, RUST),
+    tells("frontend-rust-edited", "stages.rs with one line edited, one step new", YAML, RUST),
+    time("frontend-rust-unchanged", "stages.rs as it was, all cached", YAML, 1.2, RUST),
 ];
 
+const WARM: Group = Group::Frontend(frontend::Case::Warm);
+const COLD: Group = Group::Frontend(frontend::Case::Cold);
+const IMAGE: Group = Group::Frontend(frontend::Case::Size);
+const MEMORY: Group = Group::Frontend(frontend::Case::Memory);
+const STEPS: Group = Group::Frontend(frontend::Case::Steps);
+const HOST: Group = Group::Frontend(frontend::Case::Host);
+const RUST: Group = Group::Frontend(frontend::Case::Rust);
+
 const fn time(name: &'static str, about: &'static str, peer: &'static str, goal: f64, group: Group) -> Spec {
-    Spec { name, about, unit: Unit::Seconds, peer: Some(peer), goal, group }
+    Spec { name, about, unit: Unit::Seconds, peer: Some(peer), goal: Some(goal), group }
 }
 
 const fn memory(
@@ -114,16 +140,24 @@ const fn memory(
     goal: f64,
     group: Group,
 ) -> Spec {
-    Spec { name, about, unit: Unit::Megabytes, peer: Some(peer), goal, group }
+    Spec { name, about, unit: Unit::Megabytes, peer: Some(peer), goal: Some(goal), group }
 }
 
 const fn alone(name: &'static str, about: &'static str, goal: f64, group: Group) -> Spec {
-    Spec { name, about, unit: Unit::Seconds, peer: None, goal, group }
+    Spec { name, about, unit: Unit::Seconds, peer: None, goal: Some(goal), group }
+}
+
+const fn tells(name: &'static str, about: &'static str, peer: &'static str, group: Group) -> Spec {
+    Spec { name, about, unit: Unit::Seconds, peer: Some(peer), goal: None, group }
 }
 
 impl Group {
     pub(super) fn needs_daemon(self) -> bool {
-        matches!(self, Self::NoOp | Self::Upload(_))
+        matches!(self, Self::NoOp | Self::Upload(_) | Self::Frontend(_))
+    }
+
+    pub(super) fn needs_frontends(self) -> bool {
+        matches!(self, Self::Frontend(_))
     }
 
     /// The names of its rows.
@@ -165,6 +199,13 @@ impl Samples {
         self.0.entry(row).or_default().peer.push(value);
     }
 
+    pub(super) fn add(&mut self, side: Side, row: &'static str, value: f64) {
+        match side {
+            Side::Ours => self.ours(row, value),
+            Side::Peer => self.peer(row, value),
+        }
+    }
+
     pub(super) fn get(&self, row: &str) -> Option<&Sides> {
         self.0.get(row)
     }
@@ -191,7 +232,7 @@ impl Report {
     }
 
     fn is_met(&self) -> bool {
-        self.ratio.unwrap_or(self.ours) <= self.goal
+        self.goal.is_none_or(|goal| self.ratio.unwrap_or(self.ours) <= goal)
     }
 }
 
@@ -237,12 +278,12 @@ pub(super) fn table(reports: &[Report]) -> String {
     for report in reports {
         let value = |value: Option<f64>| value.map_or_else(String::new, |it| number(it, &report.unit));
         let ratio = report.ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
+        let goal = report.goal.map_or_else(String::new, |goal| goal.to_string());
         text.push_str(&format!(
-            "{:26} {:>12} {:>12} {ratio:>8} {:>6}{}\n",
+            "{:26} {:>12} {:>12} {ratio:>8} {goal:>6}{}\n",
             report.name,
             value(Some(report.ours)),
             value(report.peer),
-            report.goal,
             if report.is_met() { "" } else { "  missed" },
         ));
     }

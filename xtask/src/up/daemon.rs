@@ -50,7 +50,7 @@ pub(super) fn running(state: &Path) -> Option<String> {
 
 /// buildkitd's configuration (BuildKit v0.33 `cmd/buildkitd/config`). Nothing is collected as garbage: what large uploads
 /// of one test would push out, another counts on. `down --purge` removes it.
-fn configuration(registry: &str) -> String {
+pub(crate) fn configuration(registry: &str) -> String {
     format!(
         "[worker.oci]\n\
          gc = false\n\

@@ -16,7 +16,7 @@ use stagewright_tests::{BUILDKIT_HOST, ENGINE, REGISTRY};
 use crate::place::Place;
 use crate::{packages, tools};
 
-pub(crate) use daemon::start_daemon;
+pub(crate) use daemon::{configuration as daemon_configuration, start_daemon};
 
 /// Where each has its state, below `target/up`.
 const REGISTRY_STATE: &str = "registry";

@@ -1,0 +1,166 @@
+//! Files that name their frontend beside each other, and the host's own command beside the daemon's own frontend.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::files::{LARGE, Project, SMALL, Shape};
+use super::{Frontends, docker};
+use crate::bench::daemon::{BenchDaemon, Side};
+use crate::bench::measure::{Bench, Measured};
+use crate::bench::rows::Samples;
+
+/// Short enough for many.
+const ROUNDS: usize = 15;
+/// Of what takes seconds.
+const FEW_ROUNDS: usize = 7;
+
+/// Our program in its container.
+const OURS: &str = "/stages-yaml";
+
+/// What the daemon says of an image that it unpacks.
+const PULLED: &str = "extracting sha256";
+
+/// A build as either side asks for it.
+struct Pair {
+    ours: Vec<OsString>,
+    peer: Vec<OsString>,
+}
+
+impl Pair {
+    /// Both by `buildx build`, each file with a line that names its frontend.
+    fn of_frontends(frontends: &Frontends, directory: &Path, shape: Shape) -> Result<Self> {
+        let project = Project::make(directory, shape)?;
+        let (yaml, dockerfile) = (project.yaml("")?, project.dockerfile(Some("docker/dockerfile:1"))?);
+        let ours = frontends.buildx_build(&yaml, &project.context);
+        Ok(Self { ours, peer: frontends.buildx_build(&dockerfile, &project.context) })
+    }
+
+    fn of(&self, side: Side) -> &[OsString] {
+        match side {
+            Side::Ours => &self.ours,
+            Side::Peer => &self.peer,
+        }
+    }
+
+    /// Builds both, so that all is cached.
+    fn build(&self, bench: &Bench) -> Result<()> {
+        bench.measure(None, &self.ours)?;
+        bench.measure(None, &self.peer)?;
+        Ok(())
+    }
+
+    /// A build of which all is cached; the frontend, too, or not.
+    fn measure(&self, bench: &Bench, side: Side, is_pulled: bool) -> Result<f64> {
+        let Measured { seconds, stderr, .. } = bench.measure(None, self.of(side))?;
+        if !stderr.contains("CACHED") {
+            bail!("the build was not cached:\n{stderr}");
+        }
+        if stderr.contains(PULLED) != is_pulled {
+            bail!("the frontend was {}pulled:\n{stderr}", if is_pulled { "not " } else { "" });
+        }
+        Ok(seconds)
+    }
+
+    /// Rounds of it.
+    fn time(&self, bench: &Bench, rounds: usize, row: &'static str, samples: &mut Samples) -> Result<()> {
+        for round in 0..bench.rounds(rounds) {
+            for side in Side::in_round(round) {
+                samples.add(side, row, self.measure(bench, side, false)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rounds in which the frontend's memory is looked at.
+    fn memory(
+        &self,
+        bench: &Bench,
+        daemon: &BenchDaemon,
+        row: &'static str,
+        samples: &mut Samples,
+    ) -> Result<()> {
+        for round in 0..bench.rounds(FEW_ROUNDS) {
+            for side in Side::in_round(round) {
+                let program = match side {
+                    Side::Ours => OURS,
+                    Side::Peer => docker::PATH,
+                };
+                let measured = bench.measure_peak_of(program, daemon.pid(), self.of(side))?;
+                samples.add(side, row, measured.peak);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn warm(bench: &Bench, frontends: &Frontends, directory: &Path) -> Result<Samples> {
+    let pair = Pair::of_frontends(frontends, directory, SMALL)?;
+    pair.build(bench)?;
+    let mut samples = Samples::default();
+    pair.time(bench, ROUNDS, "frontend-warm", &mut samples)?;
+    Ok(samples)
+}
+
+/// Before each build the daemon forgets the frontend's image, and nothing else.
+pub(super) fn cold(
+    bench: &Bench,
+    daemon: &BenchDaemon,
+    frontends: &Frontends,
+    directory: &Path,
+) -> Result<Samples> {
+    let pair = Pair::of_frontends(frontends, directory, SMALL)?;
+    pair.build(bench)?;
+    let mut samples = Samples::default();
+    for round in 0..bench.rounds(FEW_ROUNDS) {
+        for side in Side::in_round(round) {
+            daemon.forget(match side {
+                Side::Ours => "stagewright/stages",
+                Side::Peer => "docker/dockerfile",
+            })?;
+            samples.add(side, "frontend-cold", pair.measure(bench, side, true)?);
+        }
+    }
+    Ok(samples)
+}
+
+pub(super) fn memory(
+    bench: &Bench,
+    daemon: &BenchDaemon,
+    frontends: &Frontends,
+    directory: &Path,
+) -> Result<Samples> {
+    let pair = Pair::of_frontends(frontends, directory, SMALL)?;
+    pair.build(bench)?;
+    let mut samples = Samples::default();
+    pair.memory(bench, daemon, "frontend-memory", &mut samples)?;
+    Ok(samples)
+}
+
+/// Every command has been run before: what remains is to read the file, to make its definition, and to find it cached.
+pub(super) fn steps(
+    bench: &Bench,
+    daemon: &BenchDaemon,
+    frontends: &Frontends,
+    directory: &Path,
+) -> Result<Samples> {
+    let pair = Pair::of_frontends(frontends, directory, LARGE)?;
+    pair.build(bench)?;
+    let mut samples = Samples::default();
+    pair.time(bench, FEW_ROUNDS, "frontend-steps", &mut samples)?;
+    pair.memory(bench, daemon, "frontend-steps-memory", &mut samples)?;
+    Ok(samples)
+}
+
+/// `stagewright build`, which reads the file by itself, beside `buildx build` of a file that names no frontend.
+pub(super) fn host(bench: &Bench, frontends: &Frontends, directory: &Path) -> Result<Samples> {
+    let project = Project::make(directory, SMALL)?;
+    let (yaml, dockerfile) = (project.yaml("")?, project.dockerfile(None)?);
+    let ours = frontends.stagewright_build(&yaml, &project.context);
+    let pair = Pair { ours, peer: frontends.buildx_build(&dockerfile, &project.context) };
+    pair.build(bench)?;
+    let mut samples = Samples::default();
+    pair.time(bench, ROUNDS, "frontend-host", &mut samples)?;
+    Ok(samples)
+}
