@@ -4,15 +4,18 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
 
 use buildkit_llb::{CacheSharing, ExtraHost, Network, Platform, SecretMount, SshMount};
 use buildkit_proto::gateway as pb;
 use buildkit_proto::pb as ops;
 use bytes::Bytes;
+use tonic::Code;
 
 use crate::channel::Channel;
 use crate::errdefs::GatewayError;
 use crate::gateway::{FileRange, FileStat, Gateway, platform_to_pb, range_to_pb};
+use crate::lifetime::{Lifetime, ProcessError};
 use crate::process::{Process, ProcessRequest};
 use crate::result::Ref;
 
@@ -46,12 +49,15 @@ pub enum ContainerMount {
         /// Processes cannot write to it.
         readonly: bool,
     },
-    /// A filesystem of a step that failed, by its id in the error's [`Solve`](crate::errdefs::Solve).
+    /// A filesystem of a step that failed, by its id in the error's [`Solve`](crate::errdefs::Solve), which asks for all of
+    /// them by [`failed_step`](crate::errdefs::Solve::failed_step).
     Failed {
         /// Where.
         dest: String,
         /// The id.
         id: String,
+        /// The path in it; empty for all of it.
+        selector: String,
         /// Processes cannot write to it.
         readonly: bool,
     },
@@ -75,11 +81,16 @@ pub enum ContainerMount {
     Ssh(SshMount),
 }
 
-/// A container, until it is released or the build ends. Processes run in it side by side.
+/// A container, until it is released or the build ends.
+///
+/// Processes run in it side by side, and end together: when the first one has ended, however it went, or any of them
+/// has failed, the others are killed and no more can start. Files can be read until the release. What may fail beside
+/// others wants a container of its own: several can be made of the same mounts.
 #[derive(Debug)]
 pub struct Container<C> {
     gateway: Gateway<C>,
     id: String,
+    lifetime: Arc<Lifetime>,
 }
 
 impl<C: Channel> Gateway<C> {
@@ -107,17 +118,19 @@ impl<C: Channel> Gateway<C> {
             hostname: request.hostname.clone(),
         };
         self.bridge.clone().new_container(message).await?;
-        Ok(Container { gateway: self.clone(), id })
+        Ok(Container { gateway: self.clone(), id, lifetime: Arc::default() })
     }
 }
 
 impl<C: Channel> Container<C> {
-    /// Starts a process. The container lasts as long as the first one: when that has ended, no other can start.
+    /// Starts a process. The container lasts as long as the first one, and until the first failure of any.
+    ///
+    /// That there is no such program is not found here: the process ends with code 255, or as the runtime says.
     ///
     /// # Errors
-    /// As the daemon tells, such as that there is no such program.
-    pub async fn start(&self, process: &ProcessRequest) -> Result<Process, GatewayError> {
-        Process::start(&self.gateway, &self.id, process).await
+    /// The container has ended, and as the daemon tells.
+    pub async fn start(&self, process: &ProcessRequest) -> Result<Process, ProcessError> {
+        Process::start(&self.gateway, &self.id, Arc::clone(&self.lifetime), process).await
     }
 
     /// Reads a file of a mount, counted from 0 in the order of the request, or a range of it.
@@ -187,14 +200,19 @@ impl<C: Channel> Container<C> {
         Ok(FileStat::from_pb(stat.unwrap_or_default()))
     }
 
-    /// Removes the container, with what still runs in it.
+    /// Removes the container, with what still runs in it, and returns when nothing does.
     ///
     /// # Errors
-    /// As the daemon tells.
+    /// As the daemon tells. How a process ended is no error here.
     pub async fn release(self) -> Result<(), GatewayError> {
         let request = pb::ReleaseContainerRequest { container_id: self.id };
-        self.gateway.bridge.clone().release_container(request).await?;
-        Ok(())
+        let Err(status) = self.gateway.bridge.clone().release_container(request).await else { return Ok(()) };
+        // A daemon answers with the first failure of any process, also of those that it killed for the release.
+        let error = GatewayError::from(status);
+        match error.exit_code().is_some() || error.code() == Code::Cancelled {
+            true => Ok(()),
+            false => Err(error),
+        }
     }
 }
 
@@ -212,9 +230,12 @@ impl ContainerMount {
                 result_id: reference.id().to_owned(),
                 ..mount(dest, ops::MountType::Bind)
             },
-            Self::Failed { dest, id, readonly } => {
-                ops::Mount { readonly: *readonly, result_id: id.clone(), ..mount(dest, ops::MountType::Bind) }
-            }
+            Self::Failed { dest, id, selector, readonly } => ops::Mount {
+                selector: selector.clone(),
+                readonly: *readonly,
+                result_id: id.clone(),
+                ..mount(dest, ops::MountType::Bind)
+            },
             Self::Cache { dest, id, sharing } => {
                 let sharing = match sharing {
                     CacheSharing::Shared => ops::CacheSharingOpt::Shared,

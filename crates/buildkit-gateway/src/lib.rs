@@ -23,7 +23,9 @@ mod caps;
 mod channel;
 mod container;
 pub mod errdefs;
+mod failed_step;
 mod gateway;
+mod lifetime;
 mod policy;
 mod process;
 mod result;
@@ -33,9 +35,11 @@ pub use caps::{CapSet, Caps, Unsupported, Worker};
 pub use channel::Channel;
 pub use container::{Container, ContainerMount, ContainerRequest};
 pub use errdefs::GatewayError;
+pub use failed_step::FailedStep;
 pub use gateway::{CacheImport, FileRange, FileStat, FrontendSolve, Gateway, SolveOptions, Warning};
+pub use lifetime::{Exit, ProcessError};
 pub use policy::{AttrCondition, AttrConstraint, SourceAction, SourceMatch, SourcePolicy, SourceRule};
-pub use process::{Exit, Process, ProcessEvent, ProcessInput, ProcessOutput, ProcessRequest};
+pub use process::{Process, ProcessEvent, ProcessInput, ProcessOutput, ProcessRequest, Signal};
 pub use result::{Attestation, AttestationKind, GatewayResult, Ref, Refs, Subject, metadata};
 pub use sources::{
     AttestationChain, AttestationRequest, ChecksumAlgorithm, ImageConfig, ImageRequest, LayoutStore,

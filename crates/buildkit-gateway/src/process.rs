@@ -2,6 +2,9 @@
 //!
 //! One stream of messages per process. Source: BuildKit v0.34 `frontend/gateway/gateway.go`, `ExecProcess`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use buildkit_llb::{SecretEnv, Security};
 use buildkit_proto::gateway as pb;
 use buildkit_proto::gateway::exec_message::Input;
@@ -14,6 +17,7 @@ use tonic::{Code, Streaming};
 use crate::channel::Channel;
 use crate::errdefs::GatewayError;
 use crate::gateway::Gateway;
+use crate::lifetime::{Exit, Lifetime, ProcessError};
 
 /// The id of the only process of a stream.
 const ID: &str = "process";
@@ -45,18 +49,27 @@ pub struct ProcessRequest {
     pub security: Security,
 }
 
-/// A process that runs. It is killed when this is dropped.
+/// A process that runs.
+///
+/// When this is dropped its input ends, and nobody reads its output. A daemon does not stop it: that is done by a signal,
+/// or by the end of its container.
 #[derive(Debug)]
 pub struct Process {
     input: ProcessInput,
     output: Streaming<pb::ExecMessage>,
+    lifetime: Arc<Lifetime>,
+    is_first: bool,
     exit: Option<Exit>,
 }
 
 /// The way to a process that runs; cheap to clone. After its end, what is sent goes nowhere.
+///
+/// What is sent arrives in its order: a signal waits until the process has read the input before it.
 #[derive(Debug, Clone)]
 pub struct ProcessInput {
     sender: mpsc::Sender<pb::ExecMessage>,
+    /// Whether stdin has ended: a daemon ends the stream when anything comes for it then.
+    closed: Arc<AtomicBool>,
 }
 
 /// What a process does.
@@ -70,13 +83,26 @@ pub enum ProcessEvent {
     Exit(Exit),
 }
 
-/// How a process ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Exit {
-    /// Its exit code; 255 if it has none.
-    pub code: u32,
-    /// What the daemon says about it; empty if it went well.
-    pub message: String,
+/// A signal that reaches a process.
+///
+/// All others are taken by the runtime between daemon and process, or stop the runtime itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// `SIGHUP`.
+    Hup,
+    /// `SIGINT`, as Ctrl-C sends it.
+    Int,
+    /// `SIGQUIT`.
+    Quit,
+    /// `SIGTERM`.
+    Term,
+    /// `SIGUSR1`.
+    Usr1,
+    /// `SIGUSR2`.
+    Usr2,
+    /// `SIGKILL`. It ends every process; the first one takes others only if it handles them, since it is the first of
+    /// its world.
+    Kill,
 }
 
 /// What a process wrote until its end.
@@ -94,8 +120,10 @@ impl Process {
     pub(crate) async fn start<C: Channel>(
         gateway: &Gateway<C>,
         container: &str,
+        lifetime: Arc<Lifetime>,
         request: &ProcessRequest,
-    ) -> Result<Self, GatewayError> {
+    ) -> Result<Self, ProcessError> {
+        lifetime.check()?;
         let security = match request.security {
             Security::Sandbox => ops::SecurityMode::Sandbox,
             Security::Insecure => ops::SecurityMode::Insecure,
@@ -121,14 +149,23 @@ impl Process {
             secretenv: secrets.collect(),
         };
         let (sender, receiver) = mpsc::channel(WAITING);
-        let input = ProcessInput { sender };
+        let input = ProcessInput { sender, closed: Arc::new(AtomicBool::new(!request.stdin)) };
         // The daemon answers when it has started the process, so that this must be on its way before.
         input.send(Input::Init(init)).await;
         let stream = ReceiverStream::new(receiver);
-        let mut output = gateway.bridge.clone().exec_process(stream).await?.into_inner();
-        match output.message().await?.and_then(|message| message.input) {
-            Some(Input::Started(_)) => Ok(Self { input, output, exit: None }),
-            _ => Err(GatewayError::new("the daemon did not say that the process has started")),
+        let answer = gateway.bridge.clone().exec_process(stream).await;
+        let mut output = answer.map_err(GatewayError::from)?.into_inner();
+        match output
+            .message()
+            .await
+            .map_err(GatewayError::from)?
+            .and_then(|message| message.input)
+        {
+            Some(Input::Started(_)) => {
+                let is_first = lifetime.start();
+                Ok(Self { input, output, lifetime, is_first, exit: None })
+            }
+            _ => Err(GatewayError::new("the daemon did not say that the process has started").into()),
         }
     }
 
@@ -141,14 +178,18 @@ impl Process {
     /// What it does next; none after its end.
     ///
     /// # Errors
-    /// As the daemon tells.
-    pub async fn next(&mut self) -> Result<Option<ProcessEvent>, GatewayError> {
+    /// As the daemon tells, and that the container ended with another process and took this one along.
+    pub async fn next(&mut self) -> Result<Option<ProcessEvent>, ProcessError> {
         loop {
+            if self.exit.is_some() {
+                // A daemon does not say that all is done while it could be given input.
+                self.input.close().await;
+            }
             let message = match self.output.message().await {
                 Ok(message) => message.and_then(|message| message.input),
                 // Input that came too late for the process ends the stream, and nothing is lost by it.
                 Err(_) if self.exit.is_some() => None,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(GatewayError::from(error).into()),
             };
             match message {
                 Some(Input::File(file)) if !file.data.is_empty() => {
@@ -160,6 +201,7 @@ impl Process {
                     let message = exit.error.map(|error| error.message).unwrap_or_default();
                     let exit = Exit { code: exit.code, message };
                     self.exit = Some(exit.clone());
+                    self.lifetime.end(&exit, self.is_first)?;
                     return Ok(Some(ProcessEvent::Exit(exit)));
                 }
                 Some(Input::Done(_)) => return Ok(None),
@@ -167,7 +209,7 @@ impl Process {
                 None if self.exit.is_some() => return Ok(None),
                 None => {
                     let text = "the daemon ended the process's stream before the process";
-                    return Err(GatewayError::with_code(Code::Unavailable, text));
+                    return Err(GatewayError::with_code(Code::Unavailable, text).into());
                 }
             }
         }
@@ -178,8 +220,8 @@ impl Process {
     /// A process that reads until its input ends waits for [`ProcessInput::close`].
     ///
     /// # Errors
-    /// As the daemon tells.
-    pub async fn output(mut self) -> Result<ProcessOutput, GatewayError> {
+    /// As [`next`](Self::next).
+    pub async fn output(mut self) -> Result<ProcessOutput, ProcessError> {
         let mut output = ProcessOutput::default();
         while let Some(event) = self.next().await? {
             match event {
@@ -193,18 +235,21 @@ impl Process {
 }
 
 impl ProcessInput {
-    /// Writes to the process's stdin, which must have been asked for.
+    /// Writes to the process's stdin. Without one, or after its end, this does nothing.
     pub async fn write(&self, mut data: Bytes) {
-        while !data.is_empty() {
+        while !data.is_empty() && !self.closed.load(Ordering::Relaxed) {
             let piece = data.split_to(PIECE.min(data.len()));
             self.send(Input::File(pb::FdMessage { fd: 0, eof: false, data: piece })).await;
         }
     }
 
-    /// Ends the process's stdin, which must have been asked for.
+    /// Ends the process's stdin, if it has one.
     pub async fn close(&self) {
-        self.send(Input::File(pb::FdMessage { fd: 0, eof: true, data: Bytes::new() }))
-            .await;
+        let Ok(permit) = self.sender.reserve().await else { return };
+        if !self.closed.swap(true, Ordering::Relaxed) {
+            let end = pb::FdMessage { fd: 0, eof: true, data: Bytes::new() };
+            permit.send(message(Input::File(end)));
+        }
     }
 
     /// Says how large the terminal is, in characters.
@@ -212,14 +257,26 @@ impl ProcessInput {
         self.send(Input::Resize(pb::ResizeMessage { rows, cols })).await;
     }
 
-    /// Sends a signal, by its name without `SIG`: `INT`.
-    pub async fn signal(&self, name: &str) {
+    /// Sends a signal.
+    pub async fn signal(&self, signal: Signal) {
+        let name = match signal {
+            Signal::Hup => "HUP",
+            Signal::Int => "INT",
+            Signal::Quit => "QUIT",
+            Signal::Term => "TERM",
+            Signal::Usr1 => "USR1",
+            Signal::Usr2 => "USR2",
+            Signal::Kill => "KILL",
+        };
         self.send(Input::Signal(pb::SignalMessage { name: name.to_owned() })).await;
     }
 
     /// A process that has ended takes nothing; its end says so.
     async fn send(&self, input: Input) {
-        let message = pb::ExecMessage { process_id: ID.to_owned(), input: Some(input) };
-        let _ = self.sender.send(message).await;
+        let _ = self.sender.send(message(input)).await;
     }
+}
+
+fn message(input: Input) -> pb::ExecMessage {
+    pb::ExecMessage { process_id: ID.to_owned(), input: Some(input) }
 }

@@ -19,10 +19,18 @@ use crate::support::{build_plan, image as image_name, unique};
 const BUSYBOX: &str = "docker-image://docker.io/library/busybox:latest";
 
 /// Runs calls of the gateway in a build of their own.
-async fn with_gateway<T>(calls: impl AsyncFnOnce(BuildGateway) -> Result<T, GatewayError>) -> T {
+pub(super) async fn with_gateway<T>(calls: impl AsyncFnOnce(BuildGateway) -> Result<T, GatewayError>) -> T {
+    with_session(SessionOptions::new(), calls).await
+}
+
+/// The same with what a session has.
+pub(super) async fn with_session<T>(
+    options: SessionOptions,
+    calls: impl AsyncFnOnce(BuildGateway) -> Result<T, GatewayError>,
+) -> T {
     let host = Environment::get().buildkit_host;
     let client = Client::connect(&host.parse().unwrap()).await.unwrap();
-    let session = client.session(SessionOptions::new()).await.unwrap();
+    let session = client.session(options).await.unwrap();
     let mut answer = None;
     let drive = async |gateway: BuildGateway| {
         answer = Some(calls(gateway).await?);
@@ -33,7 +41,10 @@ async fn with_gateway<T>(calls: impl AsyncFnOnce(BuildGateway) -> Result<T, Gate
     answer.unwrap()
 }
 
-async fn busybox(gateway: &BuildGateway, policies: Vec<SourcePolicy>) -> Result<Ref, GatewayError> {
+pub(super) async fn busybox(
+    gateway: &BuildGateway,
+    policies: Vec<SourcePolicy>,
+) -> Result<Ref, GatewayError> {
     let platform = Platform::new("linux", std::env::consts::ARCH).normalized();
     let mut graph = Graph::new();
     let image = ImageSource::new("busybox:latest".parse().unwrap(), platform);

@@ -3,4 +3,5 @@
 mod gateway;
 pub(crate) mod image;
 mod probe;
+mod process;
 mod service;
