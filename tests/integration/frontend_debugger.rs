@@ -1,17 +1,11 @@
-//! buildx's debugger, by the protocol that editors speak to it: breakpoints on lines of build files.
-//!
-//! The protocol: messages of JSON behind a header `Content-Length` (Debug Adapter Protocol 1.71, base protocol).
+//! buildx's debugger, by the protocol that editors speak to it (Debug Adapter Protocol 1.71): breakpoints on lines of
+//! build files.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stagewright_tests::Buildx;
-use tempfile::NamedTempFile;
+use stagewright_tests::{Buildx, Messages};
 
 use crate::support::{directory, unique};
 
@@ -53,52 +47,30 @@ fn build(b: &Build, _: ()) -> Targets {
 
 /// `docker buildx dap build` in a directory.
 struct Debugger {
-    child: Child,
-    stdin: ChildStdin,
-    messages: Receiver<Value>,
+    messages: Messages,
     /// Events that came while a response was waited for.
     events: Vec<Value>,
     /// What the build showed.
     output: String,
-    stderr: NamedTempFile,
     next: u64,
 }
 
 impl Debugger {
     fn start(buildx: &Buildx, directory: &Path) -> Self {
-        let stderr = NamedTempFile::new().unwrap();
         let mut command = buildx.command(["dap", "build", "--progress", "plain"]);
-        command
-            .env("BUILDX_EXPERIMENTAL", "1")
-            .current_dir(directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(stderr.reopen().unwrap());
-        let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (send, messages) = channel();
-        // Ends with the debugger's output.
-        thread::spawn(move || {
-            let mut stdout = BufReader::new(stdout);
-            while let Some(message) = read(&mut stdout) {
-                if send.send(message).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { child, stdin, messages, events: Vec::new(), output: String::new(), stderr, next: 1 }
+        command.env("BUILDX_EXPERIMENTAL", "1").current_dir(directory);
+        Self { messages: Messages::start(&mut command), events: Vec::new(), output: String::new(), next: 1 }
     }
 
     fn told(&self) -> String {
-        let stderr = std::fs::read_to_string(self.stderr.path()).unwrap();
-        format!("{}\n{stderr}", self.output)
+        format!("{}\n{}", self.output, self.messages.stderr())
     }
 
     /// The next message that is no output.
     fn message(&mut self) -> Value {
         loop {
-            let message = self.messages.recv_timeout(SILENCE);
-            let message = message.unwrap_or_else(|error| panic!("{error}: {}", self.told()));
+            let message = self.messages.next(SILENCE);
+            let message = message.unwrap_or_else(|| panic!("silence: {}", self.told()));
             if message["event"] != "output" {
                 return message;
             }
@@ -110,9 +82,7 @@ impl Debugger {
         let seq = self.next;
         self.next += 1;
         let request = json!({ "seq": seq, "type": "request", "command": command, "arguments": arguments });
-        let request = request.to_string();
-        write!(self.stdin, "Content-Length: {}\r\n\r\n{request}", request.len()).unwrap();
-        self.stdin.flush().unwrap();
+        self.messages.send(&request);
         seq
     }
 
@@ -147,30 +117,6 @@ impl Debugger {
             self.events.push(message);
         }
     }
-}
-
-impl Drop for Debugger {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn read(stdout: &mut BufReader<ChildStdout>) -> Option<Value> {
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if stdout.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim_end() {
-            "" => break,
-            line => length = line.strip_prefix("Content-Length: ")?.parse().ok()?,
-        }
-    }
-    let mut body = vec![0; length];
-    stdout.read_exact(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
 }
 
 /// Stops before the second command, and goes on.

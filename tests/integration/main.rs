@@ -26,3 +26,4 @@ mod sharing;
 mod step;
 mod support;
 mod yaml;
+mod yaml_editor;

@@ -14,6 +14,9 @@ pub const REGISTRY: &str = "STAGEWRIGHT_REGISTRY";
 /// The variable with the path of Docker Engine's daemon.
 pub const ENGINE: &str = "STAGEWRIGHT_ENGINE";
 
+/// The variable with the path of the YAML language server.
+pub const EDITOR: &str = "STAGEWRIGHT_EDITOR";
+
 /// The fixtures that a test of the real thing needs. `buildctl` and `buildx` are on its `PATH`.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -43,6 +46,18 @@ impl Environment {
     pub fn engine() -> PathBuf {
         let path = PathBuf::from(read(ENGINE));
         assert!(path.is_file(), "{} is missing: run `cargo xtask engine`", path.display());
+        path
+    }
+
+    /// The program of the YAML language server, for Node.
+    ///
+    /// # Panics
+    ///
+    /// When it was not installed.
+    #[must_use]
+    pub fn editor() -> PathBuf {
+        let path = PathBuf::from(read(EDITOR));
+        assert!(path.is_file(), "{} is missing: run `cargo xtask editor`", path.display());
         path
     }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod codegen;
 mod demo;
+mod editor;
 mod frontends;
 mod fuzz;
 mod images;
@@ -60,6 +61,8 @@ enum Task {
     },
     /// Build Docker Engine's daemon, for the tests that run one.
     Engine,
+    /// Install the YAML language server, for the tests of what editors show.
+    Editor,
     /// Generate the wire types from `proto/`.
     Codegen {
         /// Change nothing; fail if what is committed differs.
@@ -130,6 +133,10 @@ fn run(task: Task) -> Result<()> {
         Task::Env => up::env(&place),
         Task::Engine => {
             println!("{}", tools::ensure_engine(&place)?.display());
+            Ok(())
+        }
+        Task::Editor => {
+            println!("{}", editor::ensure(&place)?.display());
             Ok(())
         }
         Task::Images { cross } => images::ensure(&place, &up::running(&place)?, cross),

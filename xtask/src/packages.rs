@@ -1,4 +1,4 @@
-//! Programs that come from Debian packages: runc, the registry, mmdebstrap, ssh's agent.
+//! Programs that come from Debian packages: runc, the registry, mmdebstrap, ssh's agent; Node and npm.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,23 +11,26 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process;
 
-/// Programs and the package of each.
-const PACKAGES: [(&str, &str); 4] = [
+/// What servers, images and tests need: programs and the package of each.
+pub(crate) const SERVERS: [(&str, &str); 4] = [
     ("runc", "runc"),
     ("docker-registry", "docker-registry"),
     ("mmdebstrap", "mmdebstrap"),
     ("ssh-agent", "openssh-client"),
 ];
 
+/// What the language server needs.
+pub(crate) const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
+
 /// Asked by Debian's packages before they start a service; status 101 says that they may not.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing, or says what to install.
-pub(crate) fn ensure() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES
-        .into_iter()
+pub(crate) fn ensure(packages: &[(&str, &'static str)]) -> Result<()> {
+    let missing: Vec<&str> = packages
+        .iter()
         .filter(|(program, _)| find(program).is_none())
-        .map(|(_, package)| package)
+        .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
         return Ok(());

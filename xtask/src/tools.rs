@@ -152,7 +152,8 @@ fn word_after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     })
 }
 
-fn key(parts: &[&str]) -> String {
+/// The name in the cache of what these parts decide.
+pub(crate) fn key(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());

@@ -17,29 +17,34 @@ stages:
     steps:
 ";
 
-fn plan(text: &str) -> Result<Plan, Problems> {
+pub(crate) fn plan(text: &str) -> Result<Plan, Problems> {
     let (arm, amd64) = (Platform::new("linux", "arm64"), Platform::new("linux", "amd64"));
     let none: [(&str, &str); 0] = [];
     Document::parse("stages.yaml", text)?.plan(&none, &arm, &amd64)
 }
 
+/// The blocks of YAML in the reference, as whole files.
+pub(crate) fn blocks() -> Vec<String> {
+    let blocks = REFERENCE
+        .split("```yaml\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap());
+    let whole = blocks.map(|block| match block.starts_with("- ") {
+        true => AROUND.to_owned() + &block.lines().map(|line| format!("      {line}\n")).collect::<String>(),
+        false => block.to_owned(),
+    });
+    whole.collect()
+}
+
 #[test]
 fn every_block_of_the_reference_is_right() {
-    let mut blocks = 0;
-    for block in REFERENCE.split("```yaml\n").skip(1) {
-        let block = block.split("```").next().unwrap();
-        let text = if block.starts_with("- ") {
-            let lines = block.lines().map(|line| format!("      {line}\n"));
-            AROUND.to_owned() + &lines.collect::<String>()
-        } else {
-            block.to_owned()
-        };
+    let blocks = blocks();
+    assert!(blocks.len() >= 15, "{} blocks", blocks.len());
+    for text in blocks {
         if let Err(problems) = plan(&text) {
             panic!("{problems}\n\n{text}");
         }
-        blocks += 1;
     }
-    assert!(blocks >= 15, "{blocks} blocks");
 }
 
 #[test]

@@ -27,6 +27,8 @@
 //! assert_eq!(plan.products().map(|target| target.name.as_str()).collect::<Vec<_>>(), ["app"]);
 //! ```
 
+#[cfg(test)]
+mod agreement;
 mod args;
 #[cfg(test)]
 mod docs;

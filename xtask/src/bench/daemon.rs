@@ -37,7 +37,7 @@ pub(super) struct BenchDaemon {
 impl BenchDaemon {
     /// Starts one that finds images at a registry, if there is one. It throws nothing away in the middle of a round.
     pub(super) fn start(place: &Place, work: &Path, registry: Option<&str>) -> Result<Self> {
-        packages::ensure()?;
+        packages::ensure(&packages::SERVERS)?;
         let tools = tools::ensure(place)?;
         let mut options = DaemonOptions::new(tools.join("buildkitd"), state(work));
         options.config = match registry {

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::place::Place;
 use crate::process::{check_interrupt, run, run_lines};
 use crate::up::{self, Fixtures};
-use crate::{bench, codegen, frontends, images, tidy, tools};
+use crate::{bench, codegen, editor, frontends, images, tidy, tools};
 use output::{Tests, Verdict};
 
 /// The test binaries of all packages, each a part of its own; `cargo xtask tidy` finds one that is missing.
@@ -90,6 +90,7 @@ fn fixtures(place: &Place, report: &mut Report) -> Result<Fixtures> {
     // Without these the tests of them fail, and the others do not.
     report.part("frontends", || frontends::ensure(place, &fixtures));
     report.part("engine", || tools::ensure_engine(place).map(drop));
+    report.part("editor", || editor::ensure(place).map(drop));
     Ok(fixtures)
 }
 

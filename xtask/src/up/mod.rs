@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use stagewright_tests::{BUILDKIT_HOST, ENGINE, REGISTRY};
+use stagewright_tests::{BUILDKIT_HOST, EDITOR, ENGINE, REGISTRY};
 
 use crate::place::Place;
-use crate::{packages, tools};
+use crate::{editor, packages, tools};
 
 pub(crate) use daemon::{configuration as daemon_configuration, start_daemon};
 
@@ -47,17 +47,20 @@ pub(crate) struct Fixtures {
     pub(crate) tools: PathBuf,
     /// Docker Engine's daemon, which is there once `cargo xtask engine` has built it.
     engine: PathBuf,
+    /// The YAML language server, which is there once `cargo xtask editor` has installed it.
+    editor: PathBuf,
     ours: Ours,
 }
 
 impl Fixtures {
     /// The environment that tests and users of the fixtures read.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
         let path = packages::search_path();
         [
             (BUILDKIT_HOST, self.buildkit_host.clone()),
             (REGISTRY, self.registry.clone()),
             (ENGINE, self.engine.display().to_string()),
+            (EDITOR, self.editor.display().to_string()),
             ("PATH", format!("{}:{}", self.tools.display(), path.to_string_lossy())),
         ]
     }
@@ -80,9 +83,9 @@ impl Fixtures {
 
 /// Starts what does not run yet. What was started is stopped again if the rest cannot be.
 pub(crate) fn up(place: &Place) -> Result<Fixtures> {
-    packages::ensure()?;
+    packages::ensure(&packages::SERVERS)?;
     let tools = tools::ensure(place)?;
-    let engine = tools::engine(place)?;
+    let (engine, editor) = (tools::engine(place)?, editor::program(place)?);
     let state = place.up();
     let registry = registry::start(&state.join(REGISTRY_STATE))?;
     let ours = Ours { registry: registry.started, daemon: false };
@@ -92,6 +95,7 @@ pub(crate) fn up(place: &Place) -> Result<Fixtures> {
             registry: registry.address,
             tools,
             engine,
+            editor,
             ours: Ours { daemon: daemon.started, ..ours },
         }),
         Err(error) => {
@@ -131,6 +135,7 @@ pub(crate) fn running(place: &Place) -> Result<Fixtures> {
             .context("buildkitd does not run")?,
         tools: tools::ensure(place)?,
         engine: tools::engine(place)?,
+        editor: editor::program(place)?,
         ours: Ours::default(),
     })
 }

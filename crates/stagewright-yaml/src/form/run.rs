@@ -127,7 +127,7 @@ pub(crate) struct Bind {
 pub(crate) enum SecretUse {
     /// Its id; it is the file `/run/secrets/<id>`.
     #[serde(rename = "$text")]
-    File(At<String>),
+    File(#[schemars(with = "Text")] At<String>),
     /// With a path, or as a variable.
     Id(SecretSpec),
 }
@@ -137,6 +137,7 @@ pub(crate) enum SecretUse {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct SecretSpec {
     /// Its id.
+    #[schemars(with = "Text")]
     pub(crate) id: At<String>,
     /// The file that it is.
     #[serde(default)]

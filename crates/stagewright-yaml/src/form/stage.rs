@@ -98,6 +98,7 @@ pub(crate) enum Origin {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Image {
     /// Its name: `debian`, `registry.example.com/team/app:1`.
+    #[schemars(with = "Text")]
     pub(crate) image: String,
     /// The platform that is taken of it.
     #[serde(default)]
@@ -120,5 +121,6 @@ pub(crate) enum OnPlatform {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Context {
     /// Its name.
+    #[schemars(with = "Text")]
     pub(crate) context: String,
 }

@@ -141,7 +141,7 @@ macro_rules! schemas {
 
 schemas! {
     Text: { "type": ["string", "number", "boolean"] }
-    Mode: { "type": ["integer", "string"], "pattern": format!("^(0o)?[0-7]+$|{FILLED}") }
+    Mode: { "type": ["integer", "string"], "pattern": format!("^(0o)?[0-7]+$|{FILLED}"), "minimum": 0 }
     Port: {
         "type": ["integer", "string"],
         "pattern": format!("^[0-9]+(/(tcp|udp|sctp))?$|{FILLED}"),

@@ -198,7 +198,7 @@ impl<T: JsonSchema> JsonSchema for List<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let item = generator.subschema_for::<T>();
-        schemars::json_schema!({ "anyOf": [item, { "type": "array", "items": item }] })
+        schemars::json_schema!({ "anyOf": [item, { "type": "array", "items": item }, { "type": "null" }] })
     }
 }
 
