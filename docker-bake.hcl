@@ -1,6 +1,13 @@
-# The images of this house: `docker buildx bake`. Build files are Rust programs, which the daemon compiles.
+# The images of this house: `docker buildx bake`, or with `--push` to a registry, `REGISTRY=registry.example/`.
 #
-# For a platform that is not the builder's own, TOOLCHAIN names an image with that target and Debian's cross compiler.
+#   bake              the stock frontends, and the command line
+#   bake programs     these, and the examples' frontends
+#   bake examples     what the examples build by those frontends, which must have been pushed
+#   bake all          everything
+#
+# Programs are compiled on the platform that builds. For another one CROSS_TOOLCHAIN names an image with that target and
+# Debian's cross compiler, as `cargo xtask images --cross` makes one. `cargo xtask bake` runs all of this and looks at what
+# was made.
 
 variable "REGISTRY" {
   description = "What the names of images begin with, with its slash: registry.example/"
@@ -8,12 +15,33 @@ variable "REGISTRY" {
 }
 
 variable "TAG" {
-  default = "1"
+  description = "The tag of the images: for frontends the version of what a first line asks for."
+  default     = "1"
+}
+
+variable "VERSION" {
+  description = "The version that the images say they have."
+  default     = "0.1.0"
 }
 
 variable "REVISION" {
-  description = "The revision that the images say they are made of."
+  description = "The commit that the images say they are made of."
   default     = ""
+}
+
+variable "SOURCE" {
+  description = "The address where the images say that their sources are."
+  default     = ""
+}
+
+variable "CREATED" {
+  description = "When the images say they were made: 2026-11-21T12:00:00Z"
+  default     = ""
+}
+
+variable "PLATFORMS" {
+  description = "What the programs are built for, with commas."
+  default     = "linux/amd64,linux/arm64"
 }
 
 variable "TOOLCHAIN" {
@@ -21,54 +49,134 @@ variable "TOOLCHAIN" {
   default     = "rust:1-slim"
 }
 
-variable "PLATFORMS" {
-  description = "What the frontends are built for, with commas."
-  default     = "linux/amd64,linux/arm64"
+variable "CROSS_TOOLCHAIN" {
+  description = "The same for platforms that are not the one that builds; without it, TOOLCHAIN has to do for all."
+  default     = ""
+}
+
+variable "RUST_FRONTEND" {
+  description = "The frontend of stages.rs, in place of the one that first lines name."
+  default     = ""
 }
 
 group "default" {
-  targets = ["frontend"]
+  targets = ["frontend", "cli"]
 }
 
 group "all" {
-  targets = ["frontend", "example"]
+  targets = ["programs", "examples"]
+}
+
+group "programs" {
+  targets = ["frontend", "cli", "example-frontend"]
+}
+
+group "examples" {
+  targets = ["microservices", "lucid"]
+}
+
+# Annotations, on the index where there is one: an image for one platform has none.
+function "said" {
+  params = [title, description]
+  result = [
+    for key, text in {
+      title       = title
+      description = description
+      licenses    = "Apache-2.0 OR MIT"
+      version     = VERSION
+      revision    = REVISION
+      source      = SOURCE
+      created     = CREATED
+    } : "${length(split(",", PLATFORMS)) > 1 ? "index,manifest" : "manifest"}:org.opencontainers.image.${key}=${text}"
+    if text != ""
+  ]
+}
+
+# A program of this repository: `frontends/stages.rs` says how it becomes an image, and labels it.
+target "_program" {
+  dockerfile = "frontends/stages.rs"
+  platforms  = split(",", PLATFORMS)
+  args = {
+    BUILDKIT_SYNTAX = RUST_FRONTEND != "" ? RUST_FRONTEND : null
+    toolchain       = TOOLCHAIN
+    cross_toolchain = CROSS_TOOLCHAIN
+    version         = VERSION
+    revision        = REVISION
+    source          = SOURCE
+    created         = CREATED
+  }
 }
 
 # The stock frontends, which the first lines of build files name.
 target "frontend" {
-  name = frontend.name
+  inherits    = ["_program"]
+  description = "A stock frontend."
+  name        = frontend
   matrix = {
-    frontend = [
-      { name = "stages", title = "Stagewright: builds of stages.yaml" },
-      { name = "rust", title = "Stagewright: builds of stages.rs" },
-    ]
+    frontend = ["stages", "rust"]
   }
-  dockerfile = "frontends/stages.rs"
-  target     = frontend.name
-  platforms  = split(",", PLATFORMS)
-  tags       = ["${REGISTRY}stagewright/${frontend.name}:${TAG}"]
-  args = {
-    toolchain = TOOLCHAIN
-    revision  = REVISION
-  }
-  annotations = [
-    "index,manifest:org.opencontainers.image.title=${frontend.title}",
-    "index,manifest:org.opencontainers.image.licenses=Apache-2.0 OR MIT",
-  ]
+  target = frontend
+  tags   = ["${REGISTRY}stagewright/${frontend}:${TAG}"]
+  annotations = {
+    stages = said("Stagewright: stages.yaml", "Builds files whose first line is `# syntax=stagewright/stages:1`")
+    rust   = said("Stagewright: stages.rs", "Builds files whose first line is `// syntax=stagewright/rust:1`")
+  }[frontend]
 }
 
-# The examples, each built by the program beside it. Of several products, one target is one image.
-target "example" {
-  name = "${image.example}-${image.target}"
+# The command line: `docker run … stagewright/cli:1 build`.
+target "cli" {
+  inherits    = ["_program"]
+  description = "The command line."
+  target      = "cli"
+  tags        = ["${REGISTRY}stagewright/cli:${TAG}"]
+  annotations = said("Stagewright", "Builds stages.yaml and stages.rs on a BuildKit daemon")
+}
+
+# Frontends of a team's own: examples/lucid, and the one that docs/your-own-frontend.md makes.
+target "example-frontend" {
+  inherits    = ["_program"]
+  description = "An example of a frontend."
+  name        = "${frontend.target}-frontend"
   matrix = {
-    image = [
-      { example = "microservices", target = "api" },
-      { example = "microservices", target = "worker" },
-      { example = "microservices", target = "web" },
+    frontend = [
+      { target = "lucid", image = "lucid/frontend", title = "Lucid" },
+      { target = "service", image = "team/service", title = "Service" },
     ]
   }
-  context    = "examples/${image.example}"
-  dockerfile = "stages.rs"
-  target     = image.target
-  tags       = ["${REGISTRY}stagewright-examples/${image.example}-${image.target}:${TAG}"]
+  target      = frontend.target
+  tags        = ["${REGISTRY}${frontend.image}:${TAG}"]
+  annotations = said(frontend.title, "Builds files whose first line is `# syntax=${frontend.image}:1`")
+}
+
+# The services of one monorepo, by the program beside them and by the same build in YAML.
+target "microservices" {
+  description = "A service of examples/microservices."
+  name        = file == "stages.rs" ? "microservices-${service}" : "microservices-${service}-yaml"
+  matrix = {
+    service = ["api", "worker", "web"]
+    file    = ["stages.rs", "stages.yaml"]
+  }
+  context    = "examples/microservices"
+  dockerfile = file
+  target     = service
+  tags       = ["${REGISTRY}stagewright-examples/microservices-${service}:${file == "stages.rs" ? TAG : "${TAG}-yaml"}"]
+  args = {
+    BUILDKIT_SYNTAX = file == "stages.rs" && RUST_FRONTEND != "" ? RUST_FRONTEND : null
+  }
+}
+
+# The profiles of a service that are images; its own bake file also leaves the reports of its tests.
+target "lucid" {
+  description = "A profile of examples/lucid."
+  name        = "lucid-${profile}"
+  matrix = {
+    profile = ["base", "build", "runtime", "development"]
+  }
+  context    = "examples/lucid/project"
+  dockerfile = profile == "development" ? "development.yml" : "lucid.yml"
+  target     = profile
+  tags       = ["${REGISTRY}stagewright-examples/lucid-${profile}:${TAG}"]
+  args = {
+    BUILDKIT_SYNTAX = REGISTRY != "" ? "${REGISTRY}lucid/frontend:${TAG}" : null
+  }
 }

@@ -1,5 +1,6 @@
 // syntax=stagewright/rust:1
-//! The images of the stock frontends: one static program each, on an empty filesystem.
+//! The images of this house: the stock frontends, the command line, and the examples' frontends. Each is one static
+//! program on an empty filesystem.
 //!
 //! The programs are compiled on the platform that builds, whatever the platform that is built for. For another one the
 //! toolchain must have its target and the linker of Debian's cross compiler.
@@ -11,14 +12,56 @@ use stagewright::prelude::*;
 #[serde(default)]
 pub(crate) struct Params {
     /// Image with rustc, cargo and a linker.
-    toolchain: String,
+    pub(crate) toolchain: String,
+    /// The same for platforms that are not the one that builds; if empty, that one has to do for all.
+    pub(crate) cross_toolchain: String,
+    /// The version that the images say they have.
+    pub(crate) version: String,
     /// The revision that the images say they are made of.
-    revision: String,
+    pub(crate) revision: String,
+    /// Where the images say that their sources are.
+    pub(crate) source: String,
+    /// When the images say they were made, as RFC 3339 writes it.
+    pub(crate) created: String,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { toolchain: "rust:1-slim".to_owned(), revision: String::new() }
+        Self {
+            toolchain: "rust:1-slim".to_owned(),
+            cross_toolchain: String::new(),
+            version: String::new(),
+            revision: String::new(),
+            source: String::new(),
+            created: String::new(),
+        }
+    }
+}
+
+impl Params {
+    /// The image that compiles for a target.
+    fn toolchain(&self, target: &Target) -> &str {
+        match &target.linker {
+            Some(_) if !self.cross_toolchain.is_empty() => &self.cross_toolchain,
+            _ => &self.toolchain,
+        }
+    }
+
+    /// What every image says of itself, as keys of OCI's image spec (v1.1 `annotations.md`); without what is not known.
+    pub(crate) fn annotations(&self, title: &str, description: &str) -> Vec<(String, String)> {
+        let said = [
+            ("title", title),
+            ("description", description),
+            ("licenses", "Apache-2.0 OR MIT"),
+            ("version", &self.version),
+            ("revision", &self.revision),
+            ("source", &self.source),
+            ("created", &self.created),
+        ];
+        let known = said.into_iter().filter(|(_, text)| !text.is_empty());
+        known
+            .map(|(key, text)| (format!("org.opencontainers.image.{key}"), text.to_owned()))
+            .collect()
     }
 }
 
@@ -48,39 +91,76 @@ pub(crate) const BUNDLED: [&str; 9] = [
     "stagewright/src/prelude.rs",
 ];
 
-/// Crates that Cargo wants to know of, and that are not compiled.
+/// A crate that Cargo wants to know of: of the command line, and not compiled for a frontend.
 const NAMED: &str = "buildkit-client";
 
 /// Capabilities that BuildKit may count on (BuildKit v0.33 `frontend/gateway/gateway.go`).
 const CAPS: &str = "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,\
     moby.buildkit.frontend.contexts,moby.buildkit.frontend.gitquerystring,moby.buildkit.frontend.contexts.zstd";
 
-/// A stock frontend.
-pub(crate) struct Frontend {
-    /// The target that makes its image.
+/// An image with one program.
+pub(crate) struct Image {
+    /// The target that makes it.
     pub(crate) target: &'static str,
     /// The program in it.
     pub(crate) program: &'static str,
-    title: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) description: &'static str,
 }
 
 /// The frontend of `stages.yaml`.
-pub(crate) const YAML: Frontend =
-    Frontend { target: "stages", program: "stages-yaml", title: "Stagewright: builds of stages.yaml" };
+pub(crate) const YAML: Image = Image {
+    target: "stages",
+    program: "stages-yaml",
+    title: "Stagewright: stages.yaml",
+    description: "Builds files whose first line is `# syntax=stagewright/stages:1`",
+};
 
 /// The frontend of `stages.rs`.
-pub(crate) const RUST: Frontend =
-    Frontend { target: "rust", program: "stages-rs", title: "Stagewright: builds of stages.rs" };
+pub(crate) const RUST: Image = Image {
+    target: "rust",
+    program: "stages-rs",
+    title: "Stagewright: stages.rs",
+    description: "Builds files whose first line is `// syntax=stagewright/rust:1`",
+};
 
-impl Frontend {
-    /// Says what BuildKit must know of an image that has the program at its root.
-    pub(crate) fn describe(&self, image: Stage<role::Runtime>) -> Stage<role::Runtime> {
+/// The command line.
+const CLI: Image = Image {
+    target: "cli",
+    program: "stagewright",
+    title: "Stagewright",
+    description: "Builds stages.yaml and stages.rs on a BuildKit daemon",
+};
+
+/// The example of a team's own frontend.
+const LUCID: Image = Image {
+    target: "lucid",
+    program: "lucid",
+    title: "Lucid",
+    description: "Builds files whose first line is `# syntax=lucid/frontend:1`",
+};
+
+/// The frontend that the guide makes.
+const SERVICE: Image = Image {
+    target: "service",
+    program: "service-frontend",
+    title: "Service",
+    description: "Builds files whose first line is `# syntax=team/service:1`",
+};
+
+impl Image {
+    /// Says what it is, of an image that has the program at its root.
+    pub(crate) fn describe(&self, image: Stage<role::Runtime>, p: &Params) -> Stage<role::Runtime> {
         image
+            .each(p.annotations(self.title, self.description), |image, (key, text)| image.label(key, text))
+            .entrypoint([format!("/{}", self.program)])
+    }
+
+    /// Says, beyond that, what BuildKit must know of a frontend.
+    pub(crate) fn describe_frontend(&self, image: Stage<role::Runtime>, p: &Params) -> Stage<role::Runtime> {
+        self.describe(image, p)
             .label("moby.buildkit.frontend.network.none", "true")
             .label("moby.buildkit.frontend.caps", CAPS)
-            .label("org.opencontainers.image.title", self.title)
-            .label("org.opencontainers.image.licenses", "Apache-2.0 OR MIT")
-            .entrypoint([format!("/{}", self.program)])
     }
 }
 
@@ -93,21 +173,27 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
     let target = Target::of(b);
 
     // Tests, tools and other crates are no part of it, so that an edit of them compiles nothing here.
-    let crates = src
-        .dir("crates")
-        .include(CRATES)
-        .include([format!("{NAMED}/Cargo.toml")])
-        .exclude(["*/tests"]);
-    let sources = b
-        .deps("sources", b.image(&p.toolchain).on_build_platform())
-        .workdir("/stagewright")
-        .copy(src.files(["Cargo.toml", "Cargo.lock"]), "./")
-        .run("sed -i 's|^members = .*|members = [\"crates/*\", \"frontends\"]|; /^exclude = /d' Cargo.toml")
-        .copy(crates, "crates/")
+    let crates = |names: &[&str]| src.dir("crates").include(names.iter().copied()).exclude(["*/tests"]);
+    let sources = |name: &str, members: &str| {
+        b.builder(name, b.image(p.toolchain(&target)).on_build_platform())
+            .workdir("/stagewright")
+            .copy(src.files(["Cargo.toml", "Cargo.lock"]), "./")
+            .run(format!("sed -i 's|^members = .*|members = [{members}]|; /^exclude = /d' Cargo.toml"))
+    };
+    let programs = sources("programs", r#""crates/*", "frontends""#)
+        .copy(crates(&CRATES).include([format!("{NAMED}/Cargo.toml")]), "crates/")
         .run(format!("mkdir crates/{NAMED}/src && touch crates/{NAMED}/src/lib.rs"))
-        .copy(src.dir("frontends").include(["Cargo.toml", "src"]), "frontends/");
+        .copy(src.dir("frontends").include(["Cargo.toml", "src"]), "frontends/")
+        .run(cargo(&target, "stagewright-frontends", &[YAML.program, RUST.program]));
 
-    let programs = sources.builder("programs").run(cargo(&target));
+    // These have all features, and so that crate, too.
+    let tool = sources("tool", r#""crates/*""#)
+        .copy(crates(&CRATES).include([NAMED]), "crates/")
+        .run(cargo(&target, "stagewright --features yaml,rust", &[CLI.program]));
+    let examples = sources("examples", r#""crates/*", "examples""#)
+        .copy(crates(&CRATES).include([NAMED]), "crates/")
+        .copy(src.dir("examples").include(["Cargo.toml", "*/*.rs"]), "examples/")
+        .run(cargo(&target, "stagewright-examples", &[LUCID.program, SERVICE.program]));
 
     // What the Rust frontend compiles build programs against, without a network. It is the same for every platform.
     // `cargo vendor --quiet` would be quiet about the configuration, too.
@@ -125,19 +211,24 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
                 .cache(Cache::at("/cargo/registry")),
         );
 
-    let image = |frontend: &Frontend| {
-        let program = frontend.program;
-        let image = b
-            .runtime(frontend.target, Scratch)
+    let image = |image: &Image, programs: &Stage<role::Builder>| {
+        let program = image.program;
+        b.runtime(image.target, Scratch)
             .copy(programs.artifact(format!("/out/{program}")), format!("/{program}"))
-            .when(!p.revision.is_empty(), |image| {
-                image.label("org.opencontainers.image.revision", &p.revision)
-            });
-        frontend.describe(image)
     };
-    let yaml = image(&YAML);
-    let rust = image(&RUST).copy(bundle.artifact("/stagewright"), "/stagewright");
-    Targets::new().product(yaml).product(rust)
+    let frontend = |it: &Image, programs| it.describe_frontend(image(it, programs), &p);
+    let rust = frontend(&RUST, &programs).copy(bundle.artifact("/stagewright"), "/stagewright");
+    Targets::new()
+        .product(frontend(&YAML, &programs))
+        .described(YAML.description)
+        .product(rust)
+        .described(RUST.description)
+        .target(CLI.describe(image(&CLI, &tool).workdir("/work"), &p))
+        .described(CLI.description)
+        .target(frontend(&LUCID, &examples))
+        .described(LUCID.description)
+        .target(frontend(&SERVICE, &examples))
+        .described(SERVICE.description)
 }
 
 /// What is compiled for, in rustc's words.
@@ -166,18 +257,25 @@ impl Target {
     }
 }
 
-/// Compiles the programs to `/out`. What cargo downloads and compiles of others is kept for the next time. The times of
-/// our own files are new each time: cargo, which goes by them, would else take an older file for one that it knows.
-fn cargo(target: &Target) -> Run {
+/// Compiles programs of a package to `/out`. What cargo downloads and compiles of others is kept for the next time. The
+/// times of our own files are new each time: cargo, which goes by them, would else take an older file for one that it
+/// knows.
+fn cargo(target: &Target, package: &str, programs: &[&str]) -> Run {
     let Target { triple, linker } = target;
+    // Of their own for another platform: what uses one directory waits for each other.
+    let kept = linker
+        .iter()
+        .fold("stagewright/frontends".to_owned(), |kept, _| format!("{kept}/{triple}"));
     let linker = linker.iter().map(|linker| format!(" -C linker={linker}")).collect::<String>();
+    let bins: String = programs.iter().map(|program| format!(" --bin {program}")).collect();
+    let made: String = programs.iter().map(|it| format!(" target/{triple}/frontend/{it}")).collect();
     sh(format!(
-        "find crates frontends -type f -exec touch {{}} + \
-         && cargo build --package stagewright-frontends --profile frontend --target {triple} \
-         && mkdir /out && cp target/{triple}/frontend/stages-yaml target/{triple}/frontend/stages-rs /out/"
+        "find . -path ./target -prune -o -type f -exec touch {{}} + \
+         && cargo build --package {package}{bins} --profile frontend --target {triple} \
+         && mkdir /out && cp{made} /out/"
     ))
     .env("CARGO_HOME", "/cargo")
     .env("RUSTFLAGS", format!("-C target-feature=+crt-static{linker}"))
     .cache(Cache::at("/cargo/registry"))
-    .cache(Cache::at("/stagewright/target").id("stagewright/frontends"))
+    .cache(Cache::at("/stagewright/target").id(kept))
 }

@@ -3,31 +3,52 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use stagewright::prelude::*;
-use stagewright::{BuildOptions, Output};
-use stagewright_tests::copy_program;
+use stagewright::{BuildOptions, Outcome, Output};
+use stagewright_tests::{Registry, copy_program};
 
 use crate::maker;
 use crate::place::Place;
 use crate::process;
+use crate::pushed::{Pushed, megabytes};
 use crate::up::Fixtures;
 
 #[path = "../../frontends/stages.rs"]
 #[expect(dead_code, reason = "its `main` is that of a build file")]
 mod program;
 
-use program::{BUNDLED, Frontend, RUST, YAML};
+use program::{BUNDLED, Image, Params, RUST, YAML};
 
-/// The images, by the names that first lines give.
-const IMAGES: [(&Frontend, &str); 2] = [(&YAML, "stagewright/stages:1"), (&RUST, "stagewright/rust:1")];
+/// The images, by the repositories that first lines name.
+const IMAGES: [(&Image, &str); 2] = [(&YAML, "stagewright/stages"), (&RUST, "stagewright/rust")];
+
+/// The tag of that name.
+const TAG: &str = "1";
+
+/// What the image of the YAML frontend may have, compressed, in bytes: it is pulled before a first build can begin.
+pub(crate) const YAML_LIMIT: u64 = 2_000_000;
 
 /// Builds them and pushes them. What has not changed since the last time is cached by the daemon.
 pub(crate) fn ensure(place: &Place, fixtures: &Fixtures) -> Result<()> {
-    push(program::build, &place.root, fixtures)
+    push(place, program::build, &place.root, fixtures)?;
+    let registry = Registry::new(&fixtures.registry);
+    for member in Pushed::read(&registry, IMAGES[0].1, TAG)?.members {
+        check_size(&member.platform, member.size())?;
+    }
+    Ok(())
+}
+
+/// Fails when an image of the YAML frontend is too large.
+pub(crate) fn check_size(platform: &str, size: u64) -> Result<()> {
+    if size > YAML_LIMIT {
+        let (size, limit) = (megabytes(size), megabytes(YAML_LIMIT));
+        bail!("the image of the YAML frontend for {platform} has {size:.2} MB, and may have {limit:.2} MB");
+    }
+    Ok(())
 }
 
 /// Pushes images of programs that this machine compiles for itself: large and slow ones, made in seconds.
@@ -35,41 +56,86 @@ pub(crate) fn quick(place: &Place, fixtures: &Fixtures) -> Result<()> {
     // As the tests build them: with other features everything would be compiled once more.
     process::run(place.cargo().args(["build", "--workspace", "--bins", "--all-features"]))?;
     let files = tempfile::tempdir()?;
-    for (frontend, _) in IMAGES {
-        let root = files.path().join(frontend.target);
-        let program = place.target.join("debug").join(frontend.program);
+    for (image, _) in IMAGES {
+        let root = files.path().join(image.target);
+        let program = place.target.join("debug").join(image.program);
         fs::create_dir(&root)?;
-        copy_program(&program, &root, frontend.program)
+        copy_program(&program, &root, image.program)
             .with_context(|| format!("cannot copy {}", program.display()))?;
     }
     bundle(&place.root, &files.path().join(RUST.target).join("stagewright"))
         .context("cannot put the sources together")?;
-    let build = |b: &Build, (): ()| {
-        IMAGES.into_iter().fold(Targets::new(), |targets, (frontend, _)| {
-            let files = b.context().dir(frontend.target);
-            targets.product(frontend.describe(b.runtime(frontend.target, Scratch).copy(files, "/")))
+    let build = |b: &Build, p: Params| {
+        IMAGES.into_iter().fold(Targets::new(), |targets, (image, _)| {
+            let files = b.context().dir(image.target);
+            let made = b.runtime(image.target, Scratch).copy(files, "/");
+            targets.product(image.describe_frontend(made, &p))
         })
     };
-    push(build, files.path(), fixtures)
+    push(place, build, files.path(), fixtures)
 }
 
-fn push<P, O>(build: impl Fn(&Build, P) -> O, context: &Path, fixtures: &Fixtures) -> Result<()>
+fn push<O>(
+    place: &Place,
+    build: impl Fn(&Build, Params) -> O,
+    context: &Path,
+    fixtures: &Fixtures,
+) -> Result<()>
 where
-    P: serde::de::DeserializeOwned + JsonSchema,
-    O: stagewright::Outcome,
+    O: Outcome,
 {
-    let start = Instant::now();
-    let mut options = BuildOptions::new(context).output(Output::push());
-    for (frontend, name) in IMAGES {
-        options = options.tag(format!("{}={}/{name}", frontend.target, fixtures.registry));
-    }
-    let report = maker::make(build, fixtures, &options).context("cannot make the frontends")?;
-    let seconds = start.elapsed().as_secs_f64();
-    for (frontend, name) in IMAGES {
-        let product = report.product(frontend.target).and_then(|product| product.digest.as_deref());
-        println!("{name} {} {seconds:.1} s", product.context("the daemon gave no digest")?);
+    let registry = Registry::new(&fixtures.registry);
+    let Commit { revision, created } = Commit::of(place);
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let said = Params { version, revision, created, ..Params::default() };
+    for (image, repository) in IMAGES {
+        let start = Instant::now();
+        let annotations = said.annotations(image.title, image.description);
+        let output = annotations
+            .iter()
+            .fold(Output::push(), |output, (key, text)| output.attr(format!("annotation.{key}"), text));
+        let options = BuildOptions::new(context)
+            .target(image.target)
+            .arg("version", &said.version)
+            .arg("revision", &said.revision)
+            .arg("created", &said.created)
+            .tag(format!("{}/{repository}:{TAG}", fixtures.registry))
+            .output(output);
+        let _made =
+            maker::make(&build, fixtures, &options).with_context(|| format!("cannot make {repository}"))?;
+        let pushed = Pushed::read(&registry, repository, TAG)?;
+        pushed.print(&format!("pushed {}/{repository}:{TAG}", fixtures.registry));
+        println!("  in {:.1} s", start.elapsed().as_secs_f64());
     }
     Ok(())
+}
+
+/// The commit that is checked out. Both are empty without git.
+#[derive(Default)]
+pub(crate) struct Commit {
+    /// Its name, with a mark when files differ from it.
+    pub(crate) revision: String,
+    /// When it was made, as RFC 3339 writes it.
+    pub(crate) created: String,
+}
+
+impl Commit {
+    pub(crate) fn of(place: &Place) -> Self {
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            let output = git
+                .args(arguments)
+                .current_dir(&place.root)
+                .stderr(Stdio::null())
+                .output()
+                .ok()?;
+            let text = String::from_utf8(output.stdout).ok()?;
+            output.status.success().then(|| text.trim().to_owned())
+        };
+        let revision = git(&["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]);
+        let created = git(&["log", "-1", "--format=%cI"]);
+        Self { revision: revision.unwrap_or_default(), created: created.unwrap_or_default() }
+    }
 }
 
 /// Puts together what the program puts into the image of the Rust frontend below `/stagewright`.

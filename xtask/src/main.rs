@@ -1,5 +1,6 @@
 //! What can be done in this repository: `cargo xtask <task>`.
 
+mod bake;
 mod bench;
 mod codegen;
 mod demo;
@@ -11,6 +12,7 @@ mod maker;
 mod packages;
 mod place;
 mod process;
+mod pushed;
 mod test;
 mod tidy;
 mod tools;
@@ -59,6 +61,8 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Build and push all of docker-bake.hcl by docker buildx, for two platforms, and look at what was made: minutes.
+    Bake,
     /// Build Docker Engine's daemon, for the tests that run one.
     Engine,
     /// Install the YAML language server, for the tests of what editors show.
@@ -142,6 +146,7 @@ fn run(task: Task) -> Result<()> {
         Task::Images { cross } => images::ensure(&place, &up::running(&place)?, cross),
         Task::FrontendImage { quick: false } => frontends::ensure(&place, &up::running(&place)?),
         Task::FrontendImage { quick: true } => frontends::quick(&place, &up::running(&place)?),
+        Task::Bake => bake::bake(&place),
         Task::Codegen { check } => Ok(codegen::run(check)?),
         Task::Tidy => tidy::run(&place),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&place, &targets, seconds),

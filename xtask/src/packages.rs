@@ -1,5 +1,6 @@
 //! Programs that come from Debian packages: runc, the registry, mmdebstrap, ssh's agent; Node and npm.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -27,7 +28,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing, or says what to install.
 pub(crate) fn ensure(packages: &[(&str, &'static str)]) -> Result<()> {
-    let missing: Vec<&str> = packages
+    let missing: BTreeSet<&str> = packages
         .iter()
         .filter(|(program, _)| find(program).is_none())
         .map(|(_, package)| *package)
@@ -35,7 +36,7 @@ pub(crate) fn ensure(packages: &[(&str, &'static str)]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let names = missing.join(" ");
+    let names = missing.iter().copied().collect::<Vec<_>>().join(" ");
     if find("apt-get").is_none() {
         bail!("missing packages: {names}; this is no Debian, so install them by its own means");
     }

@@ -1,34 +1,63 @@
 //! `docker-bake.hcl` at the root, as `docker buildx bake` reads it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stagewright_tests::Buildx;
 
 use crate::support::stdout;
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// What bake would build with these arguments.
 fn print(arguments: &[&str]) -> Value {
     let buildx = Buildx::new();
     let mut command = buildx.command(["bake", "--print"]);
-    command
-        .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    command.args(arguments).current_dir(root());
     command.env("REGISTRY", "registry.example/").env("REVISION", "abc");
     serde_json::from_slice(&stdout(&mut command)).unwrap()
 }
 
 #[test]
-fn the_frontends_are_built_for_both_platforms_when_nothing_is_named() {
+fn the_programs_are_built_for_both_platforms_when_nothing_is_named() {
     let printed = print(&[]);
-    assert_eq!(printed["group"]["default"]["targets"], json!(["frontend"]), "{printed:#}");
+    assert_eq!(printed["group"]["default"]["targets"], json!(["frontend", "cli"]), "{printed:#}");
     assert_eq!(printed["group"]["frontend"]["targets"], json!(["stages", "rust"]), "{printed:#}");
     let stages = &printed["target"]["stages"];
     assert_eq!(stages["dockerfile"], "frontends/stages.rs", "{printed:#}");
     assert_eq!(stages["target"], "stages", "{printed:#}");
     assert_eq!(stages["platforms"], json!(["linux/amd64", "linux/arm64"]), "{printed:#}");
     assert_eq!(stages["tags"], json!(["registry.example/stagewright/stages:1"]), "{printed:#}");
-    assert_eq!(stages["args"], json!({"toolchain": "rust:1-slim", "revision": "abc"}), "{printed:#}");
+    assert_eq!(stages["args"]["toolchain"], "rust:1-slim", "{printed:#}");
+    let cli = &printed["target"]["cli"];
+    assert_eq!(cli["platforms"], json!(["linux/amd64", "linux/arm64"]), "{printed:#}");
+    assert_eq!(cli["tags"], json!(["registry.example/stagewright/cli:1"]), "{printed:#}");
+}
+
+#[test]
+fn images_say_what_they_are_where_they_can() {
+    let said = |target: &Value| -> Vec<String> {
+        serde_json::from_value(target["annotations"].clone()).unwrap_or_else(|e| panic!("{e}: {target:#}"))
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    for (name, target) in print(&["programs"])["target"].as_object().unwrap() {
+        let key = "index,manifest:org.opencontainers.image";
+        for text in ["revision=abc".to_owned(), format!("version={version}")] {
+            assert!(said(target).contains(&format!("{key}.{text}")), "{name}: {target:#}");
+        }
+        for key in ["title", "description", "licenses"].map(|word| format!("{key}.{word}=")) {
+            assert!(said(target).iter().any(|it| it.starts_with(&key)), "{name} has no {key}: {target:#}");
+        }
+    }
+    // An image for one platform has no index to annotate.
+    let buildx = Buildx::new();
+    let mut one = buildx.command(["bake", "--print", "cli"]);
+    one.current_dir(root()).env("PLATFORMS", "linux/amd64");
+    let printed: Value = serde_json::from_slice(&stdout(&mut one)).unwrap();
+    let cli = &printed["target"]["cli"];
+    assert!(said(cli).iter().all(|it| it.starts_with("manifest:")), "{cli:#}");
 }
 
 #[test]
@@ -43,11 +72,10 @@ fn a_member_of_a_matrix_is_a_target_of_its_own() {
 #[test]
 fn every_build_file_that_is_named_is_there() {
     let printed = print(&["all"]);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let targets = printed["target"].as_object().unwrap();
-    assert!(targets.len() >= 5, "{printed:#}");
+    assert_eq!(targets.len(), 15, "{printed:#}");
     for (name, target) in targets {
-        let path = root
+        let path = root()
             .join(target["context"].as_str().unwrap())
             .join(target["dockerfile"].as_str().unwrap());
         assert!(path.is_file(), "{name}: {}", path.display());

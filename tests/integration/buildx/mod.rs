@@ -6,6 +6,7 @@ mod bake_yaml;
 mod caches;
 mod calls;
 mod contexts;
+mod engine;
 mod harness;
 mod outputs;
 mod platforms;

@@ -112,12 +112,26 @@ fn stop(state: &Path, which: Ours) -> Result<()> {
     daemon.and(registry)
 }
 
-/// Stops what runs; with `purge` also removes all data.
+/// Stops what runs, and says what that was; with `purge` also removes all data.
 pub(crate) fn down(place: &Place, purge: bool) -> Result<()> {
     let state = place.up();
+    let registry = registry::running(&state.join(REGISTRY_STATE));
+    let daemon = daemon::running(&state.join(DAEMON_STATE));
     stop(&state, Ours { registry: true, daemon: true })?;
-    if purge && state.exists() {
+    for (name, address) in [("registry", registry), ("buildkitd", daemon)] {
+        match address {
+            Some(address) => println!("{name}: stopped, was at {address}"),
+            None => println!("{name}: did not run"),
+        }
+    }
+    if !purge {
+        return Ok(());
+    }
+    if state.exists() {
         fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))?;
+        println!("state: removed {}", state.display());
+    } else {
+        println!("state: none at {}", state.display());
     }
     Ok(())
 }
