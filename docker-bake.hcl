@@ -75,9 +75,9 @@ group "examples" {
   targets = ["microservices", "lucid"]
 }
 
-# Annotations, on the index where there is one: an image for one platform has none.
+# Annotations of an image for some platforms, on its index where it has one: that for one platform has none.
 function "said" {
-  params = [title, description]
+  params = [platforms, title, description]
   result = [
     for key, text in {
       title       = title
@@ -87,7 +87,7 @@ function "said" {
       revision    = REVISION
       source      = SOURCE
       created     = CREATED
-    } : "${length(split(",", PLATFORMS)) > 1 ? "index,manifest" : "manifest"}:org.opencontainers.image.${key}=${text}"
+    } : "${length(platforms) > 1 ? "index,manifest" : "manifest"}:org.opencontainers.image.${key}=${text}"
     if text != ""
   ]
 }
@@ -118,8 +118,8 @@ target "frontend" {
   target = frontend
   tags   = ["${REGISTRY}stagewright/${frontend}:${TAG}"]
   annotations = {
-    stages = said("Stagewright: stages.yaml", "Builds files whose first line is `# syntax=stagewright/stages:1`")
-    rust   = said("Stagewright: stages.rs", "Builds files whose first line is `// syntax=stagewright/rust:1`")
+    stages = said(split(",", PLATFORMS), "Stagewright: stages.yaml", "Builds files whose first line is `# syntax=stagewright/stages:1`")
+    rust   = said(split(",", PLATFORMS), "Stagewright: stages.rs", "Builds files whose first line is `// syntax=stagewright/rust:1`")
   }[frontend]
 }
 
@@ -129,7 +129,7 @@ target "cli" {
   description = "The command line."
   target      = "cli"
   tags        = ["${REGISTRY}stagewright/cli:${TAG}"]
-  annotations = said("Stagewright", "Builds stages.yaml and stages.rs on a BuildKit daemon")
+  annotations = said(split(",", PLATFORMS), "Stagewright", "Builds stages.yaml and stages.rs on a BuildKit daemon")
 }
 
 # Frontends of a team's own: examples/lucid, and the one that docs/your-own-frontend.md makes.
@@ -144,8 +144,10 @@ target "example-frontend" {
     ]
   }
   target      = frontend.target
+  # Only the one that builds.
+  platforms   = []
   tags        = ["${REGISTRY}${frontend.image}:${TAG}"]
-  annotations = said(frontend.title, "Builds files whose first line is `# syntax=${frontend.image}:1`")
+  annotations = said([], frontend.title, "Builds files whose first line is `# syntax=${frontend.image}:1`")
 }
 
 # The services of one monorepo, by the program beside them and by the same build in YAML.

@@ -208,7 +208,7 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
         .run(
             sh("mkdir .cargo && cargo vendor vendor > .cargo/config.toml")
                 .env("CARGO_HOME", "/cargo")
-                .cache(Cache::at("/cargo/registry")),
+                .cache(Cache::at("/cargo")),
         );
 
     let image = |image: &Image, programs: &Stage<role::Builder>| {
@@ -259,7 +259,7 @@ impl Target {
 
 /// Compiles programs of a package to `/out`. What cargo downloads and compiles of others is kept for the next time. The
 /// times of our own files are new each time: cargo, which goes by them, would else take an older file for one that it
-/// knows.
+/// knows. Cargo's whole home is kept, since the lock lies there that several of it share.
 fn cargo(target: &Target, package: &str, programs: &[&str]) -> Run {
     let Target { triple, linker } = target;
     // Of their own for another platform: what uses one directory waits for each other.
@@ -276,6 +276,6 @@ fn cargo(target: &Target, package: &str, programs: &[&str]) -> Run {
     ))
     .env("CARGO_HOME", "/cargo")
     .env("RUSTFLAGS", format!("-C target-feature=+crt-static{linker}"))
-    .cache(Cache::at("/cargo/registry"))
+    .cache(Cache::at("/cargo"))
     .cache(Cache::at("/stagewright/target").id(kept))
 }

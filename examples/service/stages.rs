@@ -22,9 +22,10 @@ pub(crate) fn build(b: &Build, (): ()) -> Stage<role::Runtime> {
             sh("cargo install --path . --locked --root /tmp/installed --target \"$(rustc --print host-tuple)\" \
                 && mkdir /out && cp /tmp/installed/bin/* /out/frontend")
             .env("RUSTFLAGS", "-C target-feature=+crt-static")
+            .env("CARGO_HOME", "/cargo")
             .env("CARGO_TARGET_DIR", "/target")
-            .cache(Cache::at("/target"))
-            .cache(Cache::at("/usr/local/cargo/registry")),
+            .cache(Cache::at("/cargo"))
+            .cache(Cache::at("/target")),
         );
     b.runtime("frontend", Scratch)
         .copy(program.artifact("/out"), "/")

@@ -206,7 +206,8 @@ const GUIDE: &str = include_str!("../../docs/your-own-frontend.md");
 
 /// The texts of the guide in a language, in their order.
 fn texts(language: &str) -> Vec<String> {
-    let blocks = GUIDE.split(&format!("```{language}\n")).skip(1);
+    let begin = format!("```{language}\n");
+    let blocks = GUIDE.split(&begin).skip(1);
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 

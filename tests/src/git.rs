@@ -42,8 +42,22 @@ impl GitServer {
         }
         git(&work, &["add", "."]);
         git(&work, &["commit", "--quiet", "--message", "all of it"]);
-        git(directory.path(), &["clone", "--quiet", "--bare", "project", "project.git"]);
+        Self::serve(directory, &work)
+    }
 
+    /// Serves what is committed in a checkout.
+    ///
+    /// # Panics
+    ///
+    /// Without git, and for a directory that is no checkout.
+    #[must_use]
+    pub fn of(checkout: &Path) -> Self {
+        Self::serve(tempfile::tempdir().unwrap(), checkout)
+    }
+
+    fn serve(directory: TempDir, from: &Path) -> Self {
+        let from = from.to_str().expect("a path of text");
+        git(directory.path(), &["clone", "--quiet", "--bare", from, "project.git"]);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let ends = Arc::new(AtomicBool::new(false));

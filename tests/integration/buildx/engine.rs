@@ -41,8 +41,11 @@ fn a_step_has_what_is_given_to_it() {
         let output = format!("type=local,dest={}", out.display());
         let given = ["--secret", &*source, "--ssh", &*lent, "--add-host", "store:10.1.2.3"];
         let limits = ["--ulimit", "nofile=321:654", "--shm-size", "3m", "--network", "none"];
-        let ended =
-            build(&engine, project.path(), &[&given[..], &limits, &["--output", &output, "--no-cache"]].concat());
+        let ended = build(
+            &engine,
+            project.path(),
+            &[&given[..], &limits, &["--output", &output, "--no-cache"]].concat(),
+        );
         let text = fs::read_to_string(out.join("out")).unwrap();
         let words: Vec<&str> = text.split_whitespace().collect();
         assert_eq!(words, ["word", "agent", "10.1.2.3", "store", "321", "3072", "lo"], "{store:?}: {ended}");
@@ -97,7 +100,10 @@ stages:
         let first = build(&[]);
         assert_eq!(first.ran().len(), 2, "{store:?}: {first}");
         let mut files = tar::Archive::new(fs::File::open(&archive).unwrap());
-        let names = files.entries().unwrap().map(|it| it.unwrap().path().unwrap().display().to_string());
+        let names = files
+            .entries()
+            .unwrap()
+            .map(|it| it.unwrap().path().unwrap().display().to_string());
         assert_eq!(names.collect::<Vec<_>>(), ["out", "word"], "{store:?}: {first}");
         assert!(first.metadata["buildx.build.ref"].is_string(), "{store:?}: {first}");
 
@@ -115,7 +121,7 @@ stages:
 fn questions_are_answered() {
     for store in Store::ALL {
         let engine = engine(store);
-        let project = directory(&[("stages.yaml", &step("echo > /out", ""))]);
+        let project = directory(&[("stages.yaml", &step("echo > /out", "secrets: token"))]);
         let ask = |arguments: &[&str]| {
             let ended = build(&engine, project.path(), arguments);
             format!("{}{}", ended.stdout(), ended.text)

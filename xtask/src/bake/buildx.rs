@@ -69,7 +69,8 @@ impl Buildx {
         process::run(&mut self.command(&["bake", "--progress", "plain", "--push", group]))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Any command of buildx, in the checkout.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
