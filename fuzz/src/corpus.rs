@@ -66,6 +66,21 @@ fn fsutil_receive() {
 }
 
 #[test]
+fn frontend_options() {
+    replay("frontend_options");
+}
+
+#[test]
+fn stages_yaml() {
+    replay("stages_yaml");
+}
+
+#[test]
+fn subrequests() {
+    replay("subrequests");
+}
+
+#[test]
 fn status() {
     replay("status");
 }

@@ -11,8 +11,10 @@
 mod decode;
 mod docker_config;
 mod dockerignore;
+mod frontend_options;
 mod fsutil;
 mod script;
+mod stages_yaml;
 mod status;
 
 #[cfg(test)]
@@ -23,19 +25,24 @@ mod seeds;
 pub use decode::decode;
 pub use docker_config::docker_config;
 pub use dockerignore::dockerignore;
+pub use frontend_options::{frontend_options, subrequests};
 pub use fsutil::receive::fsutil_receive;
 pub use fsutil::send::fsutil_send;
+pub use stages_yaml::stages_yaml;
 pub use status::status;
 
 /// A target's function.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of the program and of the directory of the corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("decode", decode),
     ("docker_config", docker_config),
     ("dockerignore", dockerignore),
+    ("frontend_options", frontend_options),
     ("fsutil_send", fsutil_send),
     ("fsutil_receive", fsutil_receive),
+    ("stages_yaml", stages_yaml),
     ("status", status),
+    ("subrequests", subrequests),
 ];

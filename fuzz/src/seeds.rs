@@ -20,6 +20,9 @@ pub(crate) fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "dockerignore" => {
             numbered(IGNORES.iter().map(|(text, paths)| format!("{text}\0{paths}").into_bytes()))
         }
+        "frontend_options" => numbered(OPTIONS.iter().map(|lines| lines.replace('\n', "\0").into_bytes())),
+        "stages_yaml" => numbered(STAGES.iter().map(|(text, args)| format!("{text}\0{args}").into_bytes())),
+        "subrequests" => numbered(REQUESTS.iter().map(|lines| lines.replace('\n', "\0").into_bytes())),
         "fsutil_send" => numbered(sends()),
         "fsutil_receive" => numbered(receives()),
         "status" => numbered(statuses()),
@@ -133,6 +136,80 @@ const IGNORES: [(&str, &str); 24] = [
     ("!a\na\n!a\n", "a\na/b"),
     ("a/b/c/d\n!a/b/c\n", "a/b/c/d/e\na/b/c/e"),
     (" \t x y \t\n", "x y\nx"),
+];
+
+/// Options, a line each.
+const OPTIONS: [&str; 12] = [
+    "target=app\nplatform=linux/amd64,linux/arm64/v8\nmulti-platform=true\nfilename=stages.yaml",
+    "build-arg:A=1\nbuild-arg:SOURCE_DATE_EPOCH=7\nbuild-arg:BUILDKIT_MULTI_PLATFORM=0\nbuild-arg:HTTP_PROXY=http://p",
+    "context=https://example.com/a.git#main:sub\ncontextsubdir=x\ncontextkey=mine\nmine=b\ndockerfilekey=d",
+    "context:base=docker-image://debian\ncontext:a::linux/arm64=local:x\nlocal-sessionid:x=s",
+    "input-metadata:a={\"containerimage.config\":\"e30=\"}\nrequestid=frontend.lint\ncmdline=a b",
+    "no-cache=a,b\nadd-hosts=db=10.0.0.1,six=::1\nulimit=nofile=1:2,core=-1\nshm-size=64\nlabel:a=b",
+    "cache-imports=[{\"Type\":\"local\",\"Attrs\":{\"src\":\"x\"}}]\ncache-from=a,b\nimage-resolve-mode=pull",
+    "force-network-mode=host\ncgroup-parent=x\nhostname=h\nmemory=5\nmemswap=-1\ncpusetcpus=0-3, 7\ncpuquota=1",
+    "attest:sbom=generator=x\nattest:provenance=mode=max,\"a,b\"\nbuild-arg:BUILDKIT_ATTEST_SBOM=",
+    "build-arg:BUILDKIT_DOCKERFILE_CHECK=skip=all;error=true\nbuild-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR=1",
+    "ulimit=nofile\nadd-hosts=x\nplatform=?\ncpusetmems=3-1\nmulti-platform=false\nshm-size=-1",
+    "override-copy-image=x\nbuild-arg:BUILDKIT_DISABLE_FILEOP=1\nattest:other=\"",
+];
+
+/// Requests, and names with descriptions.
+const REQUESTS: [&str; 6] = [
+    "frontend.outline\napp\nWhat ships.\nunit\nTests.",
+    "frontend.targets\n\n\na\n\u{6f22}\u{5b57}",
+    "frontend.lint\nBuildPlan\nthere is no stage `a`",
+    "frontend.subrequests.describe",
+    "other\u{1b}[2J\na\tb\nc\r\"d\\",
+    "",
+];
+
+/// Files, and values for their args.
+const STAGES: [(&str, &str); 12] = [
+    ("stages:\n  app: { role: runtime, from: \"debian:12\" }\n", ""),
+    (
+        "args:\n  node: \"18\"\n  debug: { type: bool, default: false }\n  jobs: { type: int }\n\
+         stages:\n  app:\n    role: runtime\n    from: node:${node}-slim\n    steps:\n      \
+         - env: { DEBUG: \"${debug}\", N: \"${jobs:-1}\" }\n        when: { debug: true }\n",
+        "node=20\njobs=4\ndebug=yes",
+    ),
+    (
+        "stages:\n  build:\n    role: builder\n    from: rust:1\n    steps:\n      - workdir: /w\n      - copy: [a, b]\n        \
+         to: ./\n        exclude: '*.o'\n      - run: make\n        caches: /c\n        secrets: [t]\n        network: none\n  \
+         app:\n    role: runtime\n    from: scratch\n    steps:\n      - copy: /w/app\n        from: build\n        to: /app\n        \
+         mode: 0755\n    cmd: [/app]\n    expose: [80, 53/udp]\nsecrets:\n  t:\n",
+        "",
+    ),
+    (
+        "x: &x\nx-s: &s { role: tester, from: app, steps: [{ run: [a] }] }\nstages:\n  t: *s\n  u:\n    <<: *s\n    \
+         reports: r\n  app: { role: runtime, from: 'a:1', gates: [t, u] }\n",
+        "",
+    ),
+    ("a: &a [*a]\nstages: *a\n", ""),
+    (
+        "stages:\n  a: { role: base, from: b }\n  b: { role: base, from: a }\n  c: { role: runtime, from: a }\n",
+        "",
+    ),
+    (
+        "stages:\n  app:\n    role: runtim\n    from: [x]\n    stepps: 1\n    steps: [{ rnu: x }, { copy: a }]\n",
+        "",
+    ),
+    (
+        "stages:\n  app:\n    role: runtime\n    from: { image: x, on: build }\n    healthcheck: { test: [a], interval: 1m30s }\n    \
+         labels: { a: b }\n    volumes: /d\n    stop-signal: SIGINT\n    steps:\n      - file: /f\n        text: |\n          \
+         ${targetarch:?none} $$ $HOME\n      - mkdir: d\n        owner: 1:2\n      - user: u\n",
+        "",
+    ),
+    ("stages:\n  a:\n    b: !x c\n    \"a\": ~\n--- \n", ""),
+    (
+        "{stages: {app: {role: dev, from: {image: a}, steps: [{run: a, binds: {source: a, path: /b, from: {context: c}}}]}}}",
+        "",
+    ),
+    (
+        "products: [a, b]\ntargets: c\nstages:\n  a: { role: runtime, from: 'x:1' }\n  b: { role: dev, from: a }\n",
+        "a=b",
+    ),
+    ("\u{feff}stages:\r\n  a:\r\n\t x", ""),
 ];
 
 const DIRECTORY: u8 = 1;

@@ -35,7 +35,17 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("stagewright-frontends", &["stagewright"]),
     (
         "stagewright-fuzz",
-        &["buildkit-client", "buildkit-llb", "buildkit-patterns", "buildkit-proto", "stagewright"],
+        &[
+            "buildkit-client",
+            "buildkit-frontend",
+            "buildkit-gateway",
+            "buildkit-llb",
+            "buildkit-patterns",
+            "buildkit-proto",
+            "stagewright",
+            "stagewright-plan",
+            "stagewright-yaml",
+        ],
     ),
     (
         "stagewright-tests",
