@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 use crate::problem::{Problem, Problems, nearest};
 use crate::site::Site;
 
+/// How a text begins that stands in for another one.
+pub const STAND_IN: &str = "value-of-";
+
 /// The parameters of a build function.
 #[derive(Clone, Debug)]
 pub struct Parameters {
@@ -51,6 +54,21 @@ impl Parameter {
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
         same_name(&self.name, name)
+    }
+
+    /// A text that stands in for its value, for who asks of a build what it is before it was given everything.
+    #[must_use]
+    pub fn stand_in(&self) -> String {
+        match (self.values.first(), self.schema.get("type").and_then(Value::as_str)) {
+            (Some(value), _) => value.clone(),
+            (None, Some("boolean")) => "false".to_owned(),
+            (None, Some("integer" | "number")) => "1".to_owned(),
+            // It may become a part of a name of an image.
+            _ => {
+                let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+                format!("{STAND_IN}{}", self.name.chars().map(word).collect::<String>())
+            }
+        }
     }
 }
 

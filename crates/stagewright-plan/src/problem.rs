@@ -21,6 +21,19 @@ pub struct Problem {
     pub related: Vec<(Site, String)>,
     /// What would be right.
     pub help: Option<String>,
+    /// What of the place it is about, for who knows more of the text than the Plan does.
+    #[serde(skip)]
+    pub about: About,
+}
+
+/// What of its place a problem is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// What stands there.
+    #[default]
+    Place,
+    /// The stage that begins there as a whole: its name, or what it is.
+    Stage,
 }
 
 impl Problem {
@@ -33,6 +46,7 @@ impl Problem {
             label: String::new(),
             related: Vec::new(),
             help: None,
+            about: About::Place,
         }
     }
 
@@ -40,6 +54,13 @@ impl Problem {
     #[must_use]
     pub fn at(mut self, site: &Site) -> Self {
         self.at = Some(site.clone());
+        self
+    }
+
+    /// With what of its place it is about.
+    #[must_use]
+    pub fn about(mut self, about: About) -> Self {
+        self.about = about;
         self
     }
 

@@ -87,6 +87,18 @@ fn what_must_be_given_is_listed_before_it_is() {
     let text = STAGES.replace("    default: high\n", "");
     let outline = json(&call(&text, &["--call", "outline,format=json"]).expect_success());
     assert_eq!(outline["args"][0]["name"], "level", "{outline:#}");
+    assert_eq!(outline["secrets"][0]["name"], "token", "{outline:#}");
+
+    let targets = json(&call(&text, &["--call", "targets,format=json"]).expect_success());
+    assert_eq!(targets["targets"].as_array().map(Vec::len), Some(2), "{targets:#}");
+    let named = text.replace("from: scratch", "from: team/app:${level}");
+    let targets = json(&call(&named, &["--call", "targets,format=json"]).expect_success());
+    assert_eq!(targets["targets"][1]["base"], "team/app:${level}", "{targets:#}");
+    let _ = call(&text, &["--check"]).expect_success();
+    // What is wrong whatever it is, is found all the same.
+    let wrong = text.replace("role: runtime", "role: runtim");
+    let bad = call(&wrong, &["--check"]).expect_failure();
+    assert!(format!("{}{}", bad.stdout(), bad.text).contains("`runtim`"), "{bad}");
     // A build wants it.
     let ended = call(&text, &[]).expect_failure();
     assert!(ended.text.contains(">>>   level:"), "{ended}");

@@ -8,7 +8,7 @@ use super::begin::Begin;
 use super::unknown_stage;
 use crate::dsl::role::may_start;
 use crate::plan::{Origin, Plan, Role, Runtime, Stage, Step};
-use crate::problem::Problem;
+use crate::problem::{About, Problem};
 
 /// What is wrong with the stage at a position of a Plan.
 pub(super) fn problems(
@@ -42,6 +42,7 @@ impl StageCheck<'_> {
         if !is_name(name) {
             self.at_start(
                 Problem::new(format!("`{name}` is not a stage's name"))
+                    .about(About::Stage)
                     .help("a lower-case letter, then lower-case letters, digits, `-`, `_` and `.`"),
             );
         }
@@ -95,11 +96,12 @@ impl StageCheck<'_> {
     fn image(&mut self) {
         let stage = self.stage;
         if !stage.role.is_image() && stage.runtime != Runtime::default() {
-            self.at_start(Problem::new(format!(
+            let message = format!(
                 "only an image has runtime configuration, and `{}` is a {} stage",
                 stage.name,
                 stage.role.name()
-            )));
+            );
+            self.at_start(Problem::new(message).about(About::Stage));
         }
         for gate in &stage.gates {
             let problem = match self.index.get(gate.stage.as_str()).map(|i| &self.plan.stages[*i]) {

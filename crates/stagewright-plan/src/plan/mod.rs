@@ -52,6 +52,12 @@ impl Plan {
         self.targets.iter().filter(|target| target.product)
     }
 
+    /// Whether it is the Plan for every platform: what made it did not ask which one it is for.
+    #[must_use]
+    pub fn serves_all_platforms(&self) -> bool {
+        self.platform.is_none()
+    }
+
     /// A Plan as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -7,6 +7,7 @@ mod target;
 use std::collections::BTreeMap;
 
 use stagewright_plan::plan::{Plan, SecretSpec, VERSION};
+use stagewright_plan::problem::About;
 use stagewright_plan::{Problem, check};
 
 use crate::args::{Args, Values};
@@ -52,9 +53,7 @@ impl Making<'_> {
     /// A stage stands in the Plan where its `from` is; what is wrong with its name, or with it as an image, is shown
     /// at its name.
     fn at_name(&self, problem: Problem) -> Problem {
-        if !problem.message.ends_with("not a stage's name")
-            && !problem.message.starts_with("only an image has")
-        {
+        if problem.about != About::Stage {
             return problem;
         }
         let stage = self.file.stages.0.iter().find(|(_, stage)| {

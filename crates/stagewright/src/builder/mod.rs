@@ -187,9 +187,8 @@ impl Builder {
         let host = self.platform();
         let mut plans: Vec<(Platform, Arc<Plan>)> = Vec::new();
         for platform in self.platforms(options) {
-            // A Plan whose program did not ask is for every platform.
             let plan = match plans.first() {
-                Some((_, plan)) if plan.platform.is_none() => Arc::clone(plan),
+                Some((_, plan)) if plan.serves_all_platforms() => Arc::clone(plan),
                 _ => Arc::new(describe(&build, &options.args, &platform, &host)?),
             };
             plans.push((platform, plan));

@@ -135,8 +135,7 @@ async fn meet_here(
     let build_platform = builder.platform();
     let mut plans: Plans = Vec::new();
     for platform in builder.platforms(options) {
-        // A Plan whose program did not ask is for every platform.
-        let is_same = first.platform.is_none() || (platform == host && build_platform == host);
+        let is_same = first.serves_all_platforms() || (platform == host && build_platform == host);
         let plan = match is_same {
             true => Arc::clone(&first),
             false => Arc::new(describe(given, &platform, &build_platform)?),

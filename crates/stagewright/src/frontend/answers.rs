@@ -10,6 +10,7 @@ use buildkit_frontend::{CheckOptions, Options};
 use buildkit_gateway::errdefs::SourceInfo;
 use serde_json::Value;
 use stagewright_plan::check::Checked;
+use stagewright_plan::params::STAND_IN;
 use stagewright_plan::plan::{Origin, Plan};
 use stagewright_plan::{Parameter, Problem, Problems, Site};
 
@@ -48,15 +49,22 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The targets that can be named.
-pub(super) fn targets(plan: &Plan, texts: &Texts<'_>) -> TargetList {
+/// The targets that can be named. What stands in for a value that was not given is shown as `${name}`.
+pub(super) fn targets(plan: &Plan, stand_ins: &[(String, String)], texts: &Texts<'_>) -> TargetList {
+    let shown = |text: String| {
+        let replace = |text: String, (name, value): &(String, String)| match value.starts_with(STAND_IN) {
+            true => text.replace(value, &format!("${{{name}}}")),
+            false => text,
+        };
+        stand_ins.iter().fold(text, replace)
+    };
     let sources = Sources::new(texts);
     let only = plan.products().count() == 1;
     let targets = plan.targets.iter().map(|target| Target {
         name: target.name.clone(),
         default: target.product && only,
-        description: target.description.clone().unwrap_or_default(),
-        base: base(plan, &target.stage),
+        description: shown(target.description.clone().unwrap_or_default()),
+        base: shown(base(plan, &target.stage)),
         platform: String::new(),
         location: sources.location(&target.at),
     });

@@ -62,7 +62,7 @@ impl<C> Asked<'_, C> {
         let mut plans: Vec<(Platform, Arc<Plan>)> = Vec::new();
         for platform in self.platforms {
             let made = match plans.first() {
-                Some((_, first)) if first.platform.is_none() => Arc::clone(first),
+                Some((_, first)) if first.serves_all_platforms() => Arc::clone(first),
                 _ => Arc::new(plan(platform)?),
             };
             plans.push((platform.clone(), made));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use buildkit_frontend::subrequests::{Request as Asks, describe};
 use buildkit_frontend::{Entry, Frontend, Options, Stdio, caps};
-use buildkit_gateway::{Gateway, GatewayError, GatewayResult};
+use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult};
 use buildkit_llb::Platform;
 use stagewright_plan::Parameter;
 use stagewright_plan::check::check;
@@ -74,19 +75,19 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let session = options.session_of(&options.entry.local, &environment.session);
-    let described = program
-        .describe(&Asked {
-            gateway: &gateway,
-            entry: entry.as_ref(),
-            directory: (!is_remote).then_some((options.entry.local.as_str(), session)),
-            args: &args,
-            platforms: &platforms,
-            build_platform: &build_platform,
-        })
-        .await?;
+    let asked = Asked {
+        gateway: &gateway,
+        entry: entry.as_ref(),
+        directory: (!is_remote).then_some((options.entry.local.as_str(), session)),
+        args: &args,
+        platforms: &platforms,
+        build_platform: &build_platform,
+    };
+    let described = program.describe(&asked).await?;
 
     if let Some(asks) = asks {
-        return answer(asks, &described, &options, P::LANGUAGE);
+        let sketch = Sketch::of(program, &described, &asked).await;
+        return answer(asks, &described, sketch.as_ref(), &options, P::LANGUAGE);
     }
     let texts = Texts { sources: &described.sources, language: P::LANGUAGE };
     let plans = described.plans.as_ref().map_err(|problems| texts.problems(problems))?.clone();
@@ -126,30 +127,60 @@ async fn build(
         .map_err(|error| texts.drive(&error))
 }
 
+/// Plans of a build that was not given everything yet: who asks what there is has no values for it.
+struct Sketch {
+    plans: Vec<(Platform, Arc<Plan>)>,
+    /// The names of what was not given, and what stands in for it.
+    stand_ins: Vec<(String, String)>,
+}
+
+impl Sketch {
+    /// None where everything was given; nor where it cannot be told what is wrong without it.
+    async fn of<P: Program, C: Channel>(
+        program: &P,
+        described: &Described,
+        asked: &Asked<'_, C>,
+    ) -> Option<Self> {
+        let given = |parameter: &Parameter| asked.args.iter().any(|(name, _)| parameter.is_named(name));
+        let missing = described.parameters.iter().filter(|it| it.required && !given(it));
+        let stand_ins: Vec<_> = missing.map(|it| (it.name.clone(), it.stand_in())).collect();
+        if described.plans.is_ok() || stand_ins.is_empty() {
+            return None;
+        }
+        let args = [asked.args, &stand_ins].concat();
+        let plans = program.describe(&Asked { args: &args, ..*asked }).await.ok()?.plans.ok()?;
+        Some(Self { plans, stand_ins })
+    }
+}
+
 fn answer(
     asks: Asks,
     described: &Described,
+    sketch: Option<&Sketch>,
     options: &Options,
     language: &str,
 ) -> Result<GatewayResult, GatewayError> {
     let texts = Texts { sources: &described.sources, language };
     if asks == Asks::Lint {
-        return Ok(answers::lint(described.plans.as_ref().err(), &options.check, &texts).to_result());
+        let problems = described.plans.as_ref().err().filter(|_| sketch.is_none());
+        return Ok(answers::lint(problems, &options.check, &texts).to_result());
     }
     let given = |parameter: &Parameter| options.build_args.keys().any(|name| parameter.is_named(name));
-    let plans = match &described.plans {
+    let plans = match (&described.plans, sketch) {
+        (Err(_), Some(sketch)) => &sketch.plans,
         // Who asks what can be given has not given it yet.
-        Err(_)
+        (Err(_), None)
             if asks == Asks::Outline && described.parameters.iter().any(|it| it.required && !given(it)) =>
         {
             let outline = answers::outline_of_arguments(&described.parameters, options, &texts);
             return Ok(outline.to_result());
         }
-        plans => plans.as_ref().map_err(|problems| texts.problems(problems))?,
+        (plans, _) => plans.as_ref().map_err(|problems| texts.problems(problems))?,
     };
     let Some((_, plan)) = plans.first() else { return Ok(describe()) };
     if asks == Asks::Targets {
-        return Ok(answers::targets(plan, &texts).to_result());
+        let stand_ins = sketch.map_or(&[][..], |sketch| &sketch.stand_ins);
+        return Ok(answers::targets(plan, stand_ins, &texts).to_result());
     }
     let target = target([plan.as_ref()].into_iter(), options.target.as_deref())?;
     let checked = check(plan).map_err(|problems| texts.problems(&problems))?;

@@ -57,12 +57,15 @@ struct File<'a> {
     text: &'a str,
     /// Its fields, if it is a map: where each stands.
     fields: BTreeMap<String, Site>,
+    /// What the fields are; none of them if the file does not read.
+    values: Map<String, Value>,
 }
 
 impl<'a> File<'a> {
     fn new(entry: Option<&'a Entry>) -> Self {
         let (name, text) = entry.map_or(("", ""), |entry| (entry.filename.as_str(), entry.text.as_str()));
-        Self { name, text, fields: fields::places(name, text) }
+        let values = serde_saphyr::from_str(text).unwrap_or_default();
+        Self { name, text, fields: fields::places(name, text), values }
     }
 
     /// The parameters, with the places where the file sets them.
@@ -76,9 +79,9 @@ impl<'a> File<'a> {
     fn set(&self, parameter: &Parameter) -> Parameter {
         let mut parameter = parameter.clone();
         if self.fields.contains_key(&parameter.name)
-            && let Ok(mut values) = serde_saphyr::from_str::<Map<String, Value>>(self.text)
+            && let Some(value) = self.values.get(&parameter.name)
         {
-            parameter.default = values.remove(&parameter.name);
+            parameter.default = Some(value.clone());
             parameter.required = false;
         }
         parameter

@@ -83,7 +83,7 @@ impl Compiled {
     ) -> Result<Vec<Answer>, RustError> {
         let Some((first, others)) = platforms.split_first() else { return Ok(Vec::new()) };
         let mut answers = vec![self.plan(gateway, args, first).await?];
-        if answers[0].plan.platform.is_some() {
+        if !answers[0].plan.serves_all_platforms() {
             let others = others.iter().map(|platform| self.plan(gateway, args, platform));
             answers.extend(try_join_all(others).await?);
         }
