@@ -1,7 +1,7 @@
 //! Runs one program to its end, and prints as JSON how long it took and how much memory it had.
 //!
 //! In a process of its own, and a small one: the kernel's peak of a child begins with what its parent has at
-//! the fork. Bytes and seconds. The memory may also be that of another process, which the program has others start.
+//! the fork. Bytes and seconds. Memory and processor time may also be those of another process, which the program has others start.
 
 mod traced;
 
@@ -16,6 +16,7 @@ use std::time::Instant;
 use clap::Parser;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+use traced::Taken;
 
 /// What to run, and what it reads and writes.
 #[derive(Parser)]
@@ -29,9 +30,9 @@ struct Arguments {
     /// Where its messages go.
     #[arg(long)]
     stderr: PathBuf,
-    /// The program whose memory is meant, by its path in its container; without it, the command's.
+    /// The program whose memory and processor time are meant, by its path in its container; else the command's.
     #[arg(long, requires = "below")]
-    peak_of: Option<PathBuf>,
+    inside: Option<PathBuf>,
     /// The process that is above it.
     #[arg(long)]
     below: Option<i32>,
@@ -66,23 +67,25 @@ fn measure(arguments: &Arguments) -> io::Result<serde_json::Value> {
         .stderr(File::create(&arguments.stderr)?);
     let start = Instant::now();
     let mut child = command.spawn()?;
-    let (status, traced) = match (&arguments.peak_of, arguments.below) {
+    let (status, traced) = match (&arguments.inside, arguments.below) {
         (Some(program), Some(ancestor)) => {
-            let (status, peak) = traced::wait(&mut child, program, ancestor)?;
-            if status.success() && peak.is_none() {
+            let (status, taken) = traced::wait(&mut child, program, ancestor)?;
+            if status.success() && taken.is_none() {
                 return Err(io::Error::other(format!("nothing ran {}", program.display())));
             }
-            (status, peak)
+            (status, taken)
         }
         _ => (child.wait()?, None),
     };
     let seconds = start.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let processor = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    // Linux counts kibibytes.
+    let own = Taken { peak: usage.max_rss() * 1024, processor };
+    let Taken { peak, processor } = traced.unwrap_or(own);
     Ok(serde_json::json!({
         "seconds": seconds,
-        // Linux counts kibibytes.
-        "peak": traced.unwrap_or(usage.max_rss().unsigned_abs() * 1024),
+        "peak": peak,
         "processor": processor as f64 / 1e6,
         "code": status.code(),
         "signal": status.signal(),

@@ -1,8 +1,9 @@
-//! The most memory that a process had which somebody else started: a frontend, in its container.
+//! What a process took which somebody else started: a frontend, in its container.
 //!
 //! It is found by its program among the descendants of the daemon, and traced until it exits: Linux stops a traced
-//! process once more at its exit, while it still has its memory (`PTRACE_O_TRACEEXIT`), so `VmHWM` is whole there. Whoever
-//! only looked at times would miss the last moments, and a cgroup's peak also counts files that were read for others.
+//! process once more at its exit, while it still has its memory (`PTRACE_O_TRACEEXIT`), so `VmHWM` is whole there, and so is
+//! its processor time. Whoever only looked at times would miss the last moments, and a cgroup also counts what runc did
+//! before, and files that were read for others.
 
 use std::fs;
 use std::io;
@@ -13,26 +14,37 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::ptrace;
+use nix::sys::time::TimeValLike as _;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 /// Between two looks at all processes: far below what a frontend takes to start.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// Waits for a child, and gives the peak in bytes of the process below `ancestor` that runs `program` meanwhile, if one
-/// does. The program's path is that in its own root.
+/// What a process took.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken {
+    /// The most memory, in bytes.
+    pub(crate) peak: i64,
+    /// Processor time, in microseconds.
+    pub(crate) processor: i64,
+}
+
+/// Waits for a child, and says what the process below `ancestor` took that runs `program` meanwhile, if one does. The
+/// program's path is that in its own root.
 pub(crate) fn wait(
     child: &mut Child,
     program: &Path,
     ancestor: i32,
-) -> io::Result<(ExitStatus, Option<u64>)> {
-    let mut peak = None;
+) -> io::Result<(ExitStatus, Option<Taken>)> {
+    let mut taken = None;
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok((status, peak));
+            return Ok((status, taken));
         }
         if let Some(pid) = find(program, ancestor)? {
-            peak = peak.max(watch(pid)?);
+            taken = watch(pid)?.or(taken);
         }
         thread::sleep(PAUSE);
     }
@@ -62,26 +74,28 @@ fn is_below(mut pid: i32, ancestor: i32) -> bool {
     false
 }
 
-/// Traces a process to its end, and gives its peak in bytes; none if it ended before.
-fn watch(pid: i32) -> io::Result<Option<u64>> {
+/// Traces a process to its end, and says what it took; none if it ended before.
+fn watch(pid: i32) -> io::Result<Option<Taken>> {
     let traced = Pid::from_raw(pid);
     match ptrace::seize(traced, ptrace::Options::PTRACE_O_TRACEEXIT) {
         // Gone, or a zombie.
         Err(Errno::ESRCH | Errno::EPERM) => return Ok(None),
         other => other?,
     }
-    let mut peak = None;
+    // What was in this process before the program, runc, has taken some, too.
+    let before = processor(traced)?;
+    let mut taken = None;
     loop {
         let signal = match waitpid(traced, Some(WaitPidFlag::__WALL))? {
-            WaitStatus::PtraceEvent(_, _, ptrace_event)
-                if ptrace_event == ptrace::Event::PTRACE_EVENT_EXIT as i32 =>
-            {
+            WaitStatus::PtraceEvent(_, _, event) if event == ptrace::Event::PTRACE_EVENT_EXIT as i32 => {
                 // Linux counts kibibytes.
-                peak = field(pid, "VmHWM:").map(|kibibytes| kibibytes * 1024);
+                let peak =
+                    field(pid, "VmHWM:").ok_or_else(|| io::Error::other("a process without memory"))?;
+                taken = Some(Taken { peak: peak * 1024, processor: processor(traced)? - before });
                 None
             }
             WaitStatus::Stopped(_, signal) => Some(signal),
-            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => return Ok(peak),
+            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => return Ok(taken),
             _ => None,
         };
         match ptrace::cont(traced, signal) {
@@ -91,8 +105,13 @@ fn watch(pid: i32) -> io::Result<Option<u64>> {
     }
 }
 
+/// The processor time of a process and all its threads, those that have ended included, in microseconds.
+fn processor(pid: Pid) -> io::Result<i64> {
+    Ok(clock_gettime(clock_getcpuclockid(pid)?)?.num_microseconds())
+}
+
 /// A number of `/proc/PID/status`.
-fn field(pid: i32, name: &str) -> Option<u64> {
+fn field(pid: i32, name: &str) -> Option<i64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()

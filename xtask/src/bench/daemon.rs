@@ -89,12 +89,13 @@ impl BenchDaemon {
         self.prune_with(&[]).map(drop)
     }
 
-    /// Makes the daemon forget whatever has this in its description, which must be something: an image is described by
-    /// its name, a step by what it is called. A vertex without its result is done again.
-    pub(super) fn forget(&self, description: &str) -> Result<()> {
-        let said = self.prune_with(&["--filter", &format!("description~={description:?}")])?;
+    /// Makes the daemon forget the results that match a filter, of which there must be one: what they came of is done again.
+    /// (`buildctl prune --filter`; images that were pulled have the type of what they were pulled for.)
+    pub(super) fn forget(&self, filter: &str) -> Result<()> {
+        let said = self.prune_with(&["--filter", filter])?;
+        // A line for each.
         if !said.lines().any(|line| line.contains("true")) {
-            bail!("the daemon has nothing to forget of {description}:\n{said}");
+            bail!("the daemon has nothing to forget of {filter}:\n{said}");
         }
         Ok(())
     }

@@ -32,6 +32,8 @@ pub(super) struct Measured {
     pub(super) seconds: f64,
     /// The most memory that it had, in bytes.
     pub(super) peak: f64,
+    /// Processor time, in seconds.
+    pub(super) processor: f64,
     pub(super) stdout: String,
     pub(super) stderr: String,
 }
@@ -41,6 +43,7 @@ pub(super) struct Measured {
 struct Report {
     seconds: f64,
     peak: f64,
+    processor: f64,
     code: Option<i32>,
 }
 
@@ -75,16 +78,11 @@ impl Bench {
         self.run(wrapper, command)
     }
 
-    /// The same; the memory is that of the process below another one that has this program at that path in its
-    /// container.
-    pub(super) fn measure_peak_of(
-        &self,
-        program: &str,
-        below: i32,
-        command: &[OsString],
-    ) -> Result<Measured> {
+    /// The same; memory and processor time are those of the process below another one that has this program at that path
+    /// in its container.
+    pub(super) fn measure_inside(&self, program: &str, below: i32, command: &[OsString]) -> Result<Measured> {
         let mut wrapper = Command::new(self.program("bench-measure"));
-        wrapper.args(["--peak-of", program, "--below", &below.to_string()]);
+        wrapper.args(["--inside", program, "--below", &below.to_string()]);
         self.run(wrapper, command)
     }
 
@@ -103,6 +101,7 @@ impl Bench {
             let start = stderr.ceil_char_boundary(stderr.len().saturating_sub(TAIL));
             bail!("{} failed:\n{}", command[0].display(), &stderr[start..]);
         }
-        Ok(Measured { seconds: report.seconds, peak: report.peak, stdout, stderr })
+        let Report { seconds, peak, processor, .. } = report;
+        Ok(Measured { seconds, peak, processor, stdout, stderr })
     }
 }

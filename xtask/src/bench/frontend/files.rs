@@ -67,20 +67,20 @@ fn dockerfile(Shape { stages, steps }: Shape) -> String {
     let mut text = String::new();
     let mut copies = String::new();
     for stage in 1..=stages {
-        let _ = writeln!(text, "FROM busybox AS build-{stage}\nWORKDIR /app\nCOPY src src/");
+        let _ = writeln!(text, "FROM busybox:latest AS build-{stage}\nWORKDIR /app\nCOPY src src/");
         for step in 1..=steps {
             let _ = writeln!(text, "RUN echo {stage} {step} > step-{step}");
         }
         let _ = writeln!(copies, "COPY --from=build-{stage} /app/step-{steps} build-{stage}");
     }
-    text + "FROM busybox\nWORKDIR /app\n" + &copies + "CMD [\"cat\", \"build-1\"]\n"
+    text + "FROM busybox:latest\nWORKDIR /app\n" + &copies + "CMD [\"cat\", \"build-1\"]\n"
 }
 
 fn yaml(Shape { stages, steps }: Shape, word: &str) -> String {
     let mut text = "# syntax=stagewright/stages:1\nstages:\n".to_owned();
     let mut copies = String::new();
     for stage in 1..=stages {
-        let _ = writeln!(text, "  build-{stage}:\n    role: builder\n    from: busybox\n    steps:");
+        let _ = writeln!(text, "  build-{stage}:\n    role: builder\n    from: busybox:latest\n    steps:");
         text.push_str("      - workdir: /app\n      - copy: src\n        to: src/\n");
         for step in 1..=steps {
             let word = if step == steps { word } else { "" };
@@ -91,7 +91,7 @@ fn yaml(Shape { stages, steps }: Shape, word: &str) -> String {
             "      - copy: /app/step-{steps}\n        from: build-{stage}\n        to: build-{stage}"
         );
     }
-    text + "  app:\n    role: runtime\n    from: busybox\n    steps:\n      - workdir: /app\n"
+    text + "  app:\n    role: runtime\n    from: busybox:latest\n    steps:\n      - workdir: /app\n"
         + &copies
         + "    cmd: [cat, build-1]\n"
 }
@@ -106,10 +106,10 @@ fn main() -> ExitCode {{
 }}
 
 fn build(b: &Build, _: ()) -> Targets {{
-    let mut app = b.runtime("app", "busybox").workdir("/app");
+    let mut app = b.runtime("app", "busybox:latest").workdir("/app");
     for stage in 1..={stages} {{
         let name = format!("build-{{stage}}");
-        let mut build = b.builder(&name, "busybox").workdir("/app").copy(b.context().dir("src"), "src/");
+        let mut build = b.builder(&name, "busybox:latest").workdir("/app").copy(b.context().dir("src"), "src/");
         for step in 1..={steps} {{
             let word = if step == {steps} {{ "{word}" }} else {{ "" }};
             build = build.run(format!("echo {{stage}} {{step}}{{word}} > step-{{step}}"));

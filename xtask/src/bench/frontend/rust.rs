@@ -16,8 +16,8 @@ const ROUNDS: usize = 3;
 /// Unchanged builds in a round.
 const UNCHANGED: usize = 5;
 
-/// What the step that compiles the crates does, by which the daemon describes its result.
-const CRATES: &str = "cargo build --offline";
+/// The result of the step that compiles the crates, which the daemon describes by its command.
+const CRATES: &str = "description~=\"cargo build --offline\"";
 
 /// In each round: a program whose crates the daemon has forgotten, the same with another line, and as it is. The line is
 /// that of a command, in the other form, too, so either side runs this one. Words are each side's own: what one has run
