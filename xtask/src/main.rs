@@ -62,7 +62,10 @@ enum Task {
         quick: bool,
     },
     /// Build and push all of docker-bake.hcl by docker buildx, for two platforms, and look at what was made: minutes.
-    Bake,
+    Bake {
+        /// Only these targets and groups; without one all, and what the guide to frontends says.
+        targets: Vec<String>,
+    },
     /// Build Docker Engine's daemon, for the tests that run one.
     Engine,
     /// Install the YAML language server, for the tests of what editors show.
@@ -146,7 +149,7 @@ fn run(task: Task) -> Result<()> {
         Task::Images { cross } => images::ensure(&place, &up::running(&place)?, cross),
         Task::FrontendImage { quick: false } => frontends::ensure(&place, &up::running(&place)?),
         Task::FrontendImage { quick: true } => frontends::quick(&place, &up::running(&place)?),
-        Task::Bake => bake::bake(&place),
+        Task::Bake { targets } => bake::bake(&place, &targets),
         Task::Codegen { check } => Ok(codegen::run(check)?),
         Task::Tidy => tidy::run(&place),
         Task::Fuzz { targets, seconds } => fuzz::fuzz(&place, &targets, seconds),

@@ -57,16 +57,18 @@ impl Buildx {
         Ok(this)
     }
 
-    /// The targets of a group.
-    pub(super) fn print(&self, group: &str) -> Result<BTreeMap<String, Target>> {
-        let text = process::output(&mut self.command(&["bake", "--progress", "quiet", "--print", group]))?;
+    /// The targets that these names mean, which may be groups.
+    pub(super) fn print(&self, names: &[&str]) -> Result<BTreeMap<String, Target>> {
+        let words = [&["bake", "--progress", "quiet", "--print"], names].concat();
+        let text = process::output(&mut self.command(&words))?;
         let printed: Printed = serde_json::from_str(&text).context("cannot read what bake prints")?;
         Ok(printed.target)
     }
 
-    /// Builds a group, and pushes its images.
-    pub(super) fn push(&self, group: &str) -> Result<()> {
-        process::run(&mut self.command(&["bake", "--progress", "plain", "--push", group]))
+    /// Builds them, and pushes their images.
+    pub(super) fn push(&self, names: &[&str]) -> Result<()> {
+        let words = [&["bake", "--progress", "plain", "--push"], names].concat();
+        process::run(&mut self.command(&words))
     }
 
     /// Any command of buildx, in the checkout.

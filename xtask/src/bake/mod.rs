@@ -31,34 +31,43 @@ const PROGRAMS: &str = "frontends/stages.rs";
 const NETWORK: &str = "moby.buildkit.frontend.network.none";
 const CAPS: &str = "moby.buildkit.frontend.caps";
 
-/// Builds everything and looks at it; stops what it started.
-pub(crate) fn bake(place: &Place) -> Result<()> {
+/// Builds what is named, or else everything, and looks at it; stops what it started.
+pub(crate) fn bake(place: &Place, names: &[String]) -> Result<()> {
     packages::ensure(&run::EMULATORS)?;
     let fixtures = up::up(place)?;
     let baked = images::ensure(place, &fixtures, true)
         // Its first line names one of these.
         .and_then(|()| frontends::ensure(place, &fixtures))
-        .and_then(|()| build(place, &fixtures));
+        .and_then(|()| build(place, &fixtures, names));
     let stopped = fixtures.stop_started(place);
     baked?;
     stopped
 }
 
-fn build(place: &Place, fixtures: &Fixtures) -> Result<()> {
+fn build(place: &Place, fixtures: &Fixtures, names: &[String]) -> Result<()> {
     let buildx = Buildx::new(place, fixtures)?;
     let registry = Registry::new(&fixtures.registry);
+    if !names.is_empty() {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        return push(&buildx, &registry, &names);
+    }
     for group in GROUPS {
-        let targets = buildx.print(group)?;
-        println!("\n{group}: {} targets", targets.len());
-        let start = Instant::now();
-        buildx.push(group)?;
-        println!("{group}: built and pushed in {:.1} s", start.elapsed().as_secs_f64());
-        for (name, target) in &targets {
-            look(&registry, name, target).with_context(|| format!("the target {name}"))?;
-        }
+        push(&buildx, &registry, &[group])?;
     }
     println!("\nthe guide");
     guide::follow(place, &buildx, &registry).context("docs/your-own-frontend.md, done as it says")
+}
+
+fn push(buildx: &Buildx, registry: &Registry, names: &[&str]) -> Result<()> {
+    let targets = buildx.print(names)?;
+    let start = Instant::now();
+    buildx.push(names)?;
+    let (names, seconds) = (names.join(", "), start.elapsed().as_secs_f64());
+    println!("\n{names}: {} targets, built and pushed in {seconds:.1} s", targets.len());
+    for (name, target) in &targets {
+        look(registry, name, target).with_context(|| format!("the target {name}"))?;
+    }
+    Ok(())
 }
 
 /// Looks at what a target has made.
