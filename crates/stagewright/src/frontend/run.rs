@@ -89,14 +89,15 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         let sketch = Sketch::of(program, &described, &asked).await;
         return answer(asks, &described, sketch.as_ref(), &options, P::LANGUAGE);
     }
-    let texts = Texts { sources: &described.sources, language: P::LANGUAGE };
-    let plans = described.plans.as_ref().map_err(|problems| texts.problems(problems))?.clone();
+    let Described { plans, sources: written, .. } = described;
+    let texts = Texts { sources: &written, language: P::LANGUAGE };
+    let plans = plans.map_err(|problems| texts.problems(&problems))?;
     let target = target(plans.iter().map(|(_, plan)| plan.as_ref()), options.target.as_deref())?;
     let contexts: Vec<GivenContext> = [contexts::with_ignore_of(main, entry.as_ref())]
         .into_iter()
         .chain(named)
         .collect();
-    let sent = described.sources.iter().filter(|(_, text)| text.len() <= MAX_SOURCE);
+    let sent = written.iter().filter(|(_, text)| text.len() <= MAX_SOURCE);
     let sources: BTreeMap<_, _> = sent.map(|(file, text)| (file.clone(), text.clone())).collect();
     let request = Request {
         plans,
@@ -107,21 +108,23 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         cache_imports: options.cache_imports.clone(),
         resolve_mode: options.resolve_mode,
         // The lines of what is not sent are told with the error, and so have to be told from here.
-        for_debuggers: sources.len() == described.sources.len(),
+        for_debuggers: sources.len() == written.len(),
         sources,
         multi_platform: options.multi_platform,
         without_caps: Default::default(),
     };
-    build(&gateway, &request, &target, &texts).await
+    build(&gateway, request, &target, &texts).await
 }
 
 async fn build(
     gateway: &Gateway<Stdio>,
-    request: &Request,
+    request: Request,
     target: &str,
     texts: &Texts<'_>,
 ) -> Result<GatewayResult, GatewayError> {
-    let prepared = driver::prepare(gateway, request).await.map_err(|error| texts.drive(&error))?;
+    let prepared = driver::prepare(gateway, &request).await.map_err(|error| texts.drive(&error))?;
+    // Lowered, the Plans are of no use any more, and the definition needs their room.
+    drop(request);
     driver::drive(gateway, &prepared, target)
         .await
         .map_err(|error| texts.drive(&error))
