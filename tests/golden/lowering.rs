@@ -401,7 +401,13 @@ fn a_chain_of_ten_thousand_stages_is_lowered() {
     const STAGES: usize = 10_000;
     let plan = plan_of(|b: &Build, (): ()| {
         let first = b.base("s0", "debian").env("A", "b");
-        let last = (1..STAGES).fold(first, |before, number| before.base(format!("s{number}")).env("A", "b"));
+        let last = (1..STAGES).fold(first, |before, number| {
+            // What it has of its own is handed on as well.
+            before
+                .base(format!("s{number}"))
+                .env(format!("V{number}"), "x".repeat(100))
+                .env("A", "b")
+        });
         Targets::new().product(last.runtime("app").cmd(["a"]))
     });
     let lowered = lowered(&plan, &["app"]);

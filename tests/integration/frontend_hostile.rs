@@ -102,6 +102,30 @@ fn a_file_of_ten_megabytes_is_built() {
     shows(&wrong, ">>>     role: runtme");
 }
 
+/// Each stage starts from the one before and adds to what it has: that must not be in memory ten thousand times.
+#[test]
+fn ten_thousand_stages_are_built() {
+    let mut text = "stages:\n  s0: { role: base, from: scratch }\n".to_owned();
+    for number in 1..10_000 {
+        let before = number - 1;
+        text += &format!("  s{number}:\n    role: base\n    from: s{before}\n");
+        text += &format!("    steps:\n      - env: {{ V{}: \"{number}\" }}\n", number % 100);
+    }
+    text +=
+        "  app:\n    role: runtime\n    from: s9999\n    steps:\n      - file: /srv/app\n        text: app\n";
+    let _ = bounded(&text).expect_success();
+    let stage = "  s5000:\n    role: ";
+    let wrong = bounded(&text.replace(&format!("{stage}base"), &format!("{stage}bse"))).expect_failure();
+    shows(&wrong, "stages.yaml:25000:11: ");
+}
+
+#[test]
+fn what_lies_too_deep_is_told_at_its_line() {
+    let shown = |text: &str, expected: &str| shows(&bounded(text).expect_failure(), expected);
+    shown(&"[".repeat(1_000_000), "stages.yaml:2:256: not YAML: recursion limit exceeded");
+    shown(&format!("{APP}x-deep:\n{}1\n", "- ".repeat(100)), "more than 64 values lie in each other");
+}
+
 #[test]
 fn a_circle_is_shown() {
     let text = "stages:\n  a: { role: base, from: b }\n  b: { role: base, from: a }\n  app: { role: runtime, from: a }\n";
@@ -207,6 +231,8 @@ async fn when_one_of_two_platforms_fails_the_others_step_is_stopped() {
     let (ended, _) = measured(text.as_bytes(), &["--platform", "linux/amd64,linux/386"]);
     let ended = ended.expect_failure();
     shows(&ended, "exit code: 9");
+    // Docker tells which one failed by the step's name, also of what runs on this machine for another.
+    shows(&ended, "\n > [linux/amd64->386 made 2/3] RUN ");
     eventually("the other's step is gone", LIMIT, || !runs(&salt)).await;
 }
 

@@ -10,11 +10,9 @@ use buildkit_llb::{
     Definition, Graph, LocalDiffer, LocalIdentity, LocalSource, Metadata, OpError, SourceFile,
 };
 use bytes::Bytes;
+use tonic::Code;
 
 use crate::options::{EntryOptions, Options};
-
-/// The largest file that is read, and the largest of patterns beside it.
-const MAX_SIZE: u64 = 16 << 20;
 
 /// What is read with one call, so that no answer is larger than a message may be.
 const CHUNK: u64 = 4 << 20;
@@ -57,7 +55,7 @@ pub enum EntryError {
         place: &'static str,
     },
     /// It is too large.
-    #[error("`{filename}` has more than {MAX_SIZE} bytes, which is the most that is read")]
+    #[error("`{filename}` has more than {} bytes, which is the most that is read", Entry::MAX_BYTES)]
     TooLarge {
         /// The file.
         filename: String,
@@ -97,6 +95,9 @@ pub enum EntryError {
 }
 
 impl Entry {
+    /// The largest file that is read, in bytes, and the largest of patterns beside it.
+    pub const MAX_BYTES: u64 = 16 << 20;
+
     /// Reads the file, and what is not sent of the main context if that stands beside it.
     ///
     /// It is in the main context if that is a repository or an archive, whose definition `remote` is; else in the build's
@@ -230,7 +231,7 @@ impl<C: Channel> Files<'_, C> {
             return Err(EntryError::Directory { filename: path.to_owned(), place: self.place });
         }
         let too_large = || EntryError::TooLarge { filename: path.to_owned() };
-        if stat.size > MAX_SIZE {
+        if stat.size > Entry::MAX_BYTES {
             return Err(too_large());
         }
         // A link has the size of its text: what it leads to may be larger, or not be there.
@@ -243,7 +244,7 @@ impl<C: Channel> Files<'_, C> {
                 Err(error) => return Err(failed(error)),
             };
             data.extend_from_slice(&chunk);
-            if data.len() as u64 > MAX_SIZE {
+            if data.len() as u64 > Entry::MAX_BYTES {
                 return Err(too_large());
             }
             if (chunk.len() as u64) < CHUNK {
@@ -253,8 +254,15 @@ impl<C: Channel> Files<'_, C> {
     }
 }
 
-/// Whether a file is not there. A daemon has no code for it: it says what its system says.
+/// Whether a file is not there.
+///
+/// Only the text tells: a daemon sends what its system says with the code Unknown and no detail, as it does every other
+/// error of a file (BuildKit v0.33.1 `cache/util/fsutil.go`, `util/grpcerrors/grpcerrors.go`). Another code is another
+/// error, whatever its text.
 fn is_absence(error: &GatewayError) -> bool {
+    if error.code() != Code::Unknown {
+        return false;
+    }
     let absent = ["no such file or directory", "file does not exist", "not a directory"];
     absent.iter().any(|text| error.message().ends_with(text))
 }

@@ -207,12 +207,11 @@ impl<C: Channel> Container<C> {
     pub async fn release(self) -> Result<(), GatewayError> {
         let request = pb::ReleaseContainerRequest { container_id: self.id };
         let Err(status) = self.gateway.bridge.clone().release_container(request).await else { return Ok(()) };
-        // A daemon answers with the first failure of any process, also of those that it killed for the release.
+        // A daemon answers with the first failure of any process, also of those that it killed for the release, or that it
+        // could not start any more.
         let error = GatewayError::from(status);
-        match error.exit_code().is_some() || error.code() == Code::Cancelled {
-            true => Ok(()),
-            false => Err(error),
-        }
+        let is_of_a_process = error.exit_code().is_some() || error.code() == Code::Cancelled;
+        if is_of_a_process || self.lifetime.check().is_err() { Ok(()) } else { Err(error) }
     }
 }
 

@@ -60,6 +60,8 @@
 //!   `stagewright` is there.
 //! * Without features, [`main`] writes the Plan as JSON, and neither tokio nor tonic is compiled.
 
+#[cfg(all(feature = "client", feature = "rust"))]
+mod build_file;
 #[cfg(any(feature = "client", feature = "frontend"))]
 mod driver;
 #[cfg(feature = "client")]

@@ -37,7 +37,7 @@ use context::Substitutes;
 
 use crate::check::Checked;
 use crate::config::ImageConfig;
-use crate::plan::{self, Origin, Role, Stage};
+use crate::plan::{self, Origin, Plan, Role, Stage};
 use crate::site::Site;
 use stage::{State, Steps};
 
@@ -97,10 +97,23 @@ pub fn lower(checked: &Checked<'_>, targets: &[&str], world: &World) -> Result<L
     let reached = checked.reached_up_to(targets.iter().copied(), |name| substitutes.of(name).is_some());
     for stage in checked.stages().filter(|stage| reached.contains(stage.name.as_str())) {
         let state = lowering.stage(stage)?;
-        lowering.stages.insert(&stage.name, state);
+        lowering.roots.insert(&stage.name, state.root);
+        lowering.keep(&stage.name, state);
     }
     let targets = targets.iter().map(|name| lowering.target(name)).collect::<Result<_, _>>()?;
     Ok(Lowered { graph: lowering.graph, targets })
+}
+
+/// How many stages start from each, and how many targets it is, at most.
+fn users<'a>(plan: &'a Plan, targets: &[&str]) -> BTreeMap<&'a str, usize> {
+    let origins = plan.stages.iter().filter_map(|stage| match &stage.from {
+        Origin::Stage(from) => Some(from.as_str()),
+        _ => None,
+    });
+    let targets = targets.iter().filter_map(|name| Some(plan.target(name)?.stage.as_str()));
+    let mut users = BTreeMap::new();
+    origins.chain(targets).for_each(|stage| *users.entry(stage).or_default() += 1);
+    users
 }
 
 /// A lowering under way.
@@ -108,8 +121,13 @@ struct Lowering<'a> {
     checked: &'a Checked<'a>,
     world: &'a World,
     graph: Graph,
-    /// The stages lowered so far.
-    stages: BTreeMap<&'a str, State>,
+    /// The filesystems of the stages lowered so far.
+    roots: BTreeMap<&'a str, Option<Output>>,
+    /// Those from which others start, or that are targets, and how many times yet: what a long chain of stages hands on
+    /// is in memory once.
+    states: BTreeMap<&'a str, (usize, State)>,
+    /// How many times that is for each.
+    users: BTreeMap<&'a str, usize>,
     contexts: BTreeMap<ContextKey, Option<Output>>,
     history: Steps,
     substitutes: Substitutes,
@@ -129,7 +147,9 @@ impl<'a> Lowering<'a> {
             checked,
             world,
             graph: Graph::new(),
-            stages: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            states: BTreeMap::new(),
+            users: users(plan, targets),
             contexts: BTreeMap::new(),
             history: Steps::default(),
             substitutes: Substitutes::new(plan, world.contexts.keys()),
@@ -161,10 +181,27 @@ impl<'a> Lowering<'a> {
         Ok(root)
     }
 
+    /// Keeps a stage for those that start from it.
+    fn keep(&mut self, name: &'a str, state: State) {
+        if let Some(users) = self.users.get(name) {
+            self.states.insert(name, (*users, state));
+        }
+    }
+
+    /// A stage that was kept, for one of those.
+    fn take(&mut self, name: &str) -> State {
+        let (users, state) = self.states.get_mut(name).expect("kept until all have it");
+        if *users > 1 {
+            *users -= 1;
+            return state.clone();
+        }
+        self.states.remove(name).expect("found above").1
+    }
+
     fn target(&mut self, name: &str) -> Result<LoweredTarget, LowerError> {
         let target = self.checked.plan().target(name).expect("looked up at the start");
         let stage = self.checked.stage(&target.stage);
-        let state = self.stages[stage.name.as_str()].clone();
+        let state = self.take(&stage.name);
         let root = match stage.reports.is_empty() {
             true => state.root,
             false => Some(self.reports(stage, &state)?),
@@ -181,7 +218,7 @@ impl<'a> Lowering<'a> {
             Role::Tester => Vec::new(),
             _ => self.checked.gates_up_to(stage, |name| self.substitutes.of(name).is_some()),
         };
-        let outputs: Vec<_> = gates.iter().map(|gate| ((*gate).to_owned(), self.stages[gate].root)).collect();
+        let outputs: Vec<_> = gates.iter().map(|gate| ((*gate).to_owned(), self.roots[gate])).collect();
         let (output, gates) = if outputs.is_empty() {
             (root, Vec::new())
         } else if self.world.abilities.has(caps::PASSTHROUGH_OP) {
@@ -269,7 +306,7 @@ impl<'a> Lowering<'a> {
         }
         Ok(match origin {
             Origin::Image(image) => Some(self.image(image, stage, at)?.0.root()),
-            Origin::Stage(name) => self.stages[name.as_str()].root,
+            Origin::Stage(name) => self.roots[name.as_str()],
             Origin::Scratch | Origin::Context(_) => None,
         })
     }

@@ -29,11 +29,14 @@ pub(super) fn reports(stage: &str) -> String {
     format!("[{stage}] reports")
 }
 
-/// A step, by its position among the stage's; with its platform, if there are several.
-pub(super) fn step(stage: &Stage, position: usize, platform: Option<&Platform>) -> String {
+/// A step, by its position among the stage's; if there are several platforms, with the one that it runs on and the
+/// one that it is for.
+pub(super) fn step(stage: &Stage, position: usize, platforms: Option<[&Platform; 2]>) -> String {
     format!(
         "[{}{} {}/{}] {}",
-        prefix(platform),
+        platforms
+            .map(|[on, target]| format!("{}{} ", on.id(), for_other(on, target)))
+            .unwrap_or_default(),
         stage.name,
         position + 1,
         stage.steps.len(),
@@ -70,6 +73,34 @@ pub(super) fn json(words: &[String]) -> String {
     serde_json::to_string(words).expect("a list of texts is JSON")
 }
 
+/// What a step is for that runs on another platform: without it steps for several platforms have one name.
+///
+/// Source: BuildKit v0.33.1 `frontend/dockerfile/dockerfile2llb/convert.go`, `formatTargetPlatform`.
+fn for_other(on: &Platform, target: &Platform) -> String {
+    let (on, target) = (on.normalized(), target.normalized());
+    let id = target.id();
+    match id.split_once('/') {
+        _ if on.id() == id => String::new(),
+        Some((os, rest)) if os == on.os => format!("->{rest}"),
+        _ => format!("->{id}"),
+    }
+}
+
 fn prefix(platform: Option<&Platform>) -> String {
     platform.map(|platform| format!("{} ", platform.id())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_on_one_platform_says_what_other_it_is_for() {
+        let said = |on: Platform, target: Platform| for_other(&on, &target);
+        let amd64 = || Platform::new("linux", "amd64");
+        assert_eq!(said(amd64(), amd64()), "");
+        assert_eq!(said(amd64(), Platform::new("linux", "386")), "->386");
+        assert_eq!(said(amd64(), Platform::new("linux", "arm").with_variant("v7")), "->arm/v7");
+        assert_eq!(said(amd64(), Platform::new("windows", "amd64")), "->windows/amd64");
+    }
 }

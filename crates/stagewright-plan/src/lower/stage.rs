@@ -88,7 +88,7 @@ impl<'a> Lowering<'a> {
     fn start(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
         let mut state = match (self.substitutes.of_origin(&stage.from), &stage.from) {
             (Some(key), Origin::Image(_)) => self.stood_in(&key),
-            (_, Origin::Stage(from)) => self.stages[from.as_str()].clone(),
+            (_, Origin::Stage(from)) => self.take(from),
             (_, Origin::Image(image)) => {
                 let (op, config) = self.image(image, &stage.name, &stage.at)?;
                 State::from_image(Some(op.root()), self.world.platform_of(image).clone(), config)
@@ -121,7 +121,7 @@ impl<'a> Lowering<'a> {
             return Err(LowerError::Order { stage: stage.name.clone(), site: at.clone() });
         }
         let root = self.or_empty(state.root, stage)?;
-        let gates = stage.gates.iter().filter_map(|gate| self.stages[gate.stage.as_str()].root);
+        let gates = stage.gates.iter().filter_map(|gate| self.roots[gate.stage.as_str()]);
         let op = PassthroughOp::requiring(format!("order {}", stage.name), root, gates);
         let name = names::order(&stage.name, stage.gates.iter().map(|gate| gate.stage.as_str()));
         Ok(self.add(op, Metadata::named(name), at)?.root())
@@ -135,10 +135,11 @@ impl<'a> Lowering<'a> {
         state: &mut State,
     ) -> Result<(), LowerError> {
         let settings = &self.world.settings;
-        let platform = self.world.multi_platform.then_some(&state.platform);
+        let platforms = [&state.platform, &self.world.platform];
+        let several = self.world.multi_platform.then_some(platforms);
         let metadata = Metadata {
             ignore_cache: settings.no_cache.is_for(&stage.name),
-            ..Metadata::named(names::step(stage, position, platform))
+            ..Metadata::named(names::step(stage, position, several))
         };
         let layer = match &step.action {
             Action::Copy(copy) => {

@@ -1,8 +1,8 @@
 //! Build programs of one Rust file, from outside the daemon.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError};
 use buildkit_client::status::StatusUpdate;
@@ -14,6 +14,7 @@ use stagewright_plan::Parameter;
 #[cfg(doc)]
 use super::BuildOptions;
 use super::Builder;
+use crate::build_file;
 use crate::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Program, RustError, TOOLCHAIN};
 
 /// The directory of the program's file, as the daemon asks for it.
@@ -84,7 +85,7 @@ impl Builder {
         on_status: impl FnMut(StatusUpdate) + Send,
     ) -> Result<RustPlans, RustFileError> {
         let read = |source| RustFileError::Read { path: file.path.clone(), source };
-        let text = fs::read_to_string(&file.path).map_err(read)?;
+        let text = build_file::read(&file.path).map_err(read)?;
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let directory = file.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = LocalDir::open(directory.unwrap_or(Path::new(".")))?;

@@ -1,7 +1,6 @@
 //! The command line for build files, which no program of the user's stands around.
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,12 +11,10 @@ use stagewright_yaml::Document;
 use super::args::{self, Cli};
 use super::error::{CliError, USAGE};
 use super::{Program, run_command, rust_file, write_out};
+use crate::build_file;
 
 /// The build files that are looked for in the directory of the context, in this order.
 const FILES: [&str; 2] = ["stages.yaml", "stages.rs"];
-
-/// The largest build file that is read.
-const MAX_BYTES: u64 = 64 << 20;
 
 /// The command line for build files: `stagewright build -f stages.yaml .`, with all that build programs take.
 ///
@@ -98,11 +95,7 @@ fn given<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> 
 
 fn read(file: &Path) -> Result<Document, CliError> {
     let fail = |source| CliError::File { path: file.to_owned(), source };
-    let size = std::fs::metadata(file).map_err(fail)?.len();
-    if size > MAX_BYTES {
-        return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, "more than 64 MiB is no build file")));
-    }
-    let text = std::fs::read_to_string(file).map_err(fail)?;
+    let text = build_file::read(file).map_err(fail)?;
     Ok(Document::parse(&file.to_string_lossy(), &text)?)
 }
 

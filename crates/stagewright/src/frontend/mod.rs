@@ -12,6 +12,7 @@ mod run;
 mod rust_file;
 mod settings;
 mod spec;
+mod target;
 mod told;
 
 use std::process::ExitCode;

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use buildkit_frontend::subrequests::{Request as Asks, describe};
-use buildkit_frontend::{Entry, Frontend, Options, Stdio, caps};
+use buildkit_frontend::{Entry, EntryError, Frontend, Options, OptionsError, Stdio, caps};
 use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult};
 use buildkit_llb::Platform;
-use stagewright_plan::Parameter;
 use stagewright_plan::check::check;
-use stagewright_plan::plan::Plan;
+use stagewright_plan::lower::ArgError;
+use stagewright_plan::{Parameter, Plan};
 
 use super::program::{Asked, Described, Program};
+use super::target::target;
 use super::told::Texts;
 use super::{answers, contexts, settings};
 use crate::driver::contexts::GivenContext;
@@ -26,6 +27,30 @@ const CAPS: [&str; 5] =
 /// A larger file does not travel with the ops: with a file of 16 MiB no definition would fit into a message.
 const MAX_SOURCE: usize = 1 << 20;
 
+/// Why there is nothing to build, before anything is asked of the program.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    /// What the client asks for does not read.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// An arg that every build has does not read.
+    #[error(transparent)]
+    Arg(#[from] ArgError),
+    /// There is no file that says what to build.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+/// What the daemon says stays as it is.
+impl From<RunError> for GatewayError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Entry(EntryError::Daemon { source, .. }) => source,
+            other => Self::new(other.to_string()),
+        }
+    }
+}
+
 /// Serves a program as a frontend, and gives the code to exit with.
 pub(crate) fn serve(program: &impl Program) -> ExitCode {
     buildkit_frontend::serve(&CAPS, |frontend| run(program, frontend))
@@ -33,13 +58,12 @@ pub(crate) fn serve(program: &impl Program) -> ExitCode {
 
 async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResult, GatewayError> {
     let Frontend { gateway, environment, .. } = frontend;
-    let options =
-        Options::parse(&environment.options).map_err(|error| GatewayError::new(error.to_string()))?;
+    let options = Options::parse(&environment.options).map_err(RunError::from)?;
     let asks = options.request.as_deref().map(Asks::parse).transpose()?;
     if asks == Some(Asks::Describe) {
         return Ok(describe());
     }
-    let settings = settings::settings(&options).map_err(|error| GatewayError::new(error.to_string()))?;
+    let settings = settings::settings(&options).map_err(RunError::from)?;
     let inputs = gateway.inputs().await?;
     let client = contexts::Client { options: &options, session: &environment.session, inputs: &inputs };
     let main = client.main()?;
@@ -56,7 +80,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         let remote = remote.map(|remote| remote.definition);
         is_remote = !options.entry.forced && (remote.is_some() || inputs.contains_key(&options.entry.local));
         let entry = Entry::read(&gateway, &options, &environment.session, remote).await;
-        Some(entry.map_err(|error| told_entry(&error))?)
+        Some(entry.map_err(RunError::from)?)
     } else {
         None
     };
@@ -185,63 +209,7 @@ fn answer(
         let stand_ins = sketch.map_or(&[][..], |sketch| &sketch.stand_ins);
         return Ok(answers::targets(plan, stand_ins, &texts).to_result());
     }
-    let target = target([plan.as_ref()].into_iter(), options.target.as_deref())?;
+    let target = target([&**plan], options.target.as_deref())?;
     let checked = check(plan).map_err(|problems| texts.problems(&problems))?;
     Ok(answers::outline(&checked, &target, &described.parameters, options, &texts).to_result())
-}
-
-/// The target that is built: the one that is named, or else the only product. It is one for all platforms.
-fn target<'a>(
-    mut plans: impl Iterator<Item = &'a Plan>,
-    named: Option<&str>,
-) -> Result<String, GatewayError> {
-    let Some(plan) = plans.next() else { return Err(GatewayError::new("no platform is built for")) };
-    let names = |plan: &Plan| {
-        plan.targets
-            .iter()
-            .map(|target| target.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let name = match named {
-        Some(name) => name.to_owned(),
-        None => {
-            let products: Vec<&str> = plan.products().map(|target| target.name.as_str()).collect();
-            match products[..] {
-                [only] => only.to_owned(),
-                [] => {
-                    let text = format!("no target is a product, so name one: {}", names(plan));
-                    return Err(GatewayError::new(text));
-                }
-                _ => {
-                    let text = format!(
-                        "the build has {} products, and makes one at a time: name one as target: {}",
-                        products.len(),
-                        products.join(", ")
-                    );
-                    return Err(GatewayError::new(text));
-                }
-            }
-        }
-    };
-    for plan in [plan].into_iter().chain(plans) {
-        if plan.target(&name).is_none() {
-            let of = plan
-                .platform
-                .as_ref()
-                .map(|platform| format!(" for {platform}"))
-                .unwrap_or_default();
-            let text = format!("there is no target `{name}`{of}; the targets are {}", names(plan));
-            return Err(GatewayError::new(text));
-        }
-    }
-    Ok(name)
-}
-
-/// Why there is no file: what the daemon says stays as it is.
-fn told_entry(error: &buildkit_frontend::EntryError) -> GatewayError {
-    match error {
-        buildkit_frontend::EntryError::Daemon { source, .. } => source.clone(),
-        other => GatewayError::new(other.to_string()),
-    }
 }

@@ -8,7 +8,8 @@ use stagewright_plan::{Problems, Site};
 
 use crate::driver::DriveError;
 
-/// A larger text is not sent whole: only the lines around those that are meant are.
+/// A larger text is not sent whole: only the lines around those that are meant are. All texts of an error together are
+/// no larger.
 ///
 /// An error comes to the client in a trailer, for which it has 16 MiB, and in it everything is in base64 twice.
 const MAX_TEXT: usize = 1 << 20;
@@ -43,8 +44,13 @@ impl Texts<'_> {
             _ => GatewayError::new(problems.to_string()),
         };
         let places = problems.iter().filter_map(|problem| problem.at.as_ref());
-        let sources = places.filter_map(|site| self.source(site)).take(MAX_PLACES);
-        sources.fold(error, |error, source| error.with_source(&source))
+        let mut left = MAX_TEXT;
+        let sources = places.filter_map(|site| {
+            let source = self.source_within(site, left)?;
+            left -= source.info.data.len();
+            Some(source)
+        });
+        sources.take(MAX_PLACES).fold(error, |error, source| error.with_source(&source))
     }
 
     /// Why the driver gave up. What the daemon says stays as it is, with its details.
@@ -60,11 +66,20 @@ impl Texts<'_> {
         }
     }
 
-    /// A place with the text around it; none in a file whose text is not known.
+    /// A place with the text around it; none in a file whose text is not known, and none so far down that the empty
+    /// lines before it are too many.
     pub(super) fn source(&self, site: &Site) -> Option<Source> {
+        self.source_within(site, MAX_TEXT)
+    }
+
+    /// The same in so many bytes: each place of an error has a text of its own.
+    fn source_within(&self, site: &Site, most: usize) -> Option<Source> {
         let text = self.sources.get(&site.file)?;
-        let is_large = text.len() > MAX_TEXT || text.lines().any(|line| line.len() > MAX_LINE);
+        let is_large = text.len() > most || text.lines().any(|line| line.len() > MAX_LINE);
         let data = if is_large { around(text, site.line) } else { text.clone() };
+        if data.len() > most {
+            return None;
+        }
         let info = SourceInfo {
             filename: site.file.clone(),
             data: data.into_bytes(),
@@ -134,5 +149,22 @@ mod tests {
         let data = String::from_utf8(source.info.data).unwrap();
         assert_eq!(data.lines().nth(149_999), Some("line 150000"));
         assert_eq!((data.lines().nth(149_988), data.lines().count()), (Some(""), 150_010));
+    }
+
+    #[test]
+    fn the_texts_of_all_places_are_bounded_together() {
+        let text: String = (1..=60_000).map(|line| format!("line {line}\n")).collect();
+        let far = "\n".repeat(3 * MAX_TEXT);
+        let (length, lines) = (text.len(), [1, 20, 40, 60_000]);
+        let sources = [("a.yaml".to_owned(), text), ("b.yaml".to_owned(), far)].into();
+        let texts = Texts { sources: &sources, language: "YAML" };
+        let mut problems: Vec<_> = lines.map(|line| Problem::new("no").at(&site(line))).into();
+        let below = Site { file: "b.yaml".to_owned(), line: 3_000_000, column: 1 };
+        problems.push(Problem::new("no").at(&below));
+        let told = texts.problems(&Problems::none_of(problems).unwrap_err()).sources();
+        let sizes: Vec<usize> = told.iter().map(|source| source.info.data.len()).collect();
+        assert_eq!((sizes.len(), sizes[0]), (4, length), "{sizes:?}");
+        assert!(sizes.iter().sum::<usize>() <= MAX_TEXT, "{sizes:?}");
+        assert!(texts.source(&below).is_none());
     }
 }
