@@ -7,7 +7,7 @@ use stagewright::builder::Cache;
 use stagewright::{Build, BuildOptions, ContextSource, Output, Scratch, Targets};
 use stagewright_plan::lower::Settings;
 
-use crate::support::{builder, directory, end, unique};
+use crate::support::{builder, directory, end, forget, unique};
 
 fn files(b: &Build, (): ()) -> Targets {
     let image = b.runtime("app", Scratch).copy(b.context().all(), "/");
@@ -86,22 +86,34 @@ async fn a_directory_stands_in_for_a_stage() {
 }
 
 #[tokio::test]
-async fn a_cache_is_written_to_a_directory_and_named_there() {
-    let context = directory(&[("a", &unique())]);
+async fn a_cache_is_written_to_a_directory_and_read_there_by_its_name() {
+    let salt = unique();
+    let step = format!("echo {salt} > /out");
+    let describe = move |b: &Build, (): ()| {
+        let made = b.base("base", "busybox").builder("made").run(step.as_str());
+        Targets::new().product(b.runtime("app", Scratch).copy(made.artifact("/out"), "/out"))
+    };
+    let context = directory(&[]);
     let cache = tempfile::tempdir().unwrap();
     let place = cache.path().join("cache").display().to_string();
     let options = BuildOptions::new(context.path());
+    let ran = async |options: &BuildOptions| {
+        let ended = end(builder().await.build(&describe, options).await.unwrap()).await;
+        ended.expect_success().ran().len()
+    };
     let written = options
         .clone()
         .cache_to(Cache::new("local").attr("dest", &place).attr("mode", "max"));
-    end(builder().await.build(files, &written).await.unwrap())
-        .await
-        .expect_success();
+    assert_eq!(ran(&written).await, 1);
+    forget(&salt).await;
+    assert_eq!(ran(&options).await, 1, "the daemon has forgotten it");
+    forget(&salt).await;
     let read = options.cache_from(Cache::new("local").attr("src", &place));
-    end(builder().await.build(files, &read).await.unwrap()).await.expect_success();
+    assert_eq!(ran(&read).await, 0, "the cache has it");
+
     let missing = BuildOptions::new(context.path())
         .cache_from(Cache::new("local").attr("src", &place).attr("tag", "other"));
-    let error = builder().await.build(files, &missing).await.unwrap_err().to_string();
+    let error = builder().await.build(&describe, &missing).await.unwrap_err().to_string();
     assert_eq!(error, format!("cache: {place} has no cache `other`"));
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use buildkit_client::{BuildError, BuildRequest};
 
-use super::{Case, client, line_of, marked, program, runs};
+use super::{Case, client, describes, line_of, marked, program, runs};
 use crate::support::{eventually, unique};
 
 #[tokio::test]
@@ -115,15 +115,34 @@ async fn a_program_that_tells_nothing_is_told_so() {
 }
 
 #[tokio::test]
-async fn memory_is_bounded() {
-    let text = program(
-        r#"    let much = vec![1u8; 3 << 30];
-    Targets::new().product(b.runtime(format!("a{}", much[7]), Scratch))"#,
-    );
-    let asked = Case::new(text).ask().await;
-    let error = asked.error();
-    assert!(error.message().contains("2 GiB of memory"), "{error}");
-    assert!(asked.log().contains("memory allocation of 3221225472 bytes failed"), "{}", asked.log());
+async fn of_many_errors_the_first_are_told() {
+    let wrong = "    let _: u32 = \"one\";\n".repeat(100);
+    let text = program(&format!("{wrong}    Targets::new().product(b.runtime(\"app\", Scratch))"));
+    let error = Case::new(text).ask().await.error();
+    let message = error.message();
+    assert!(message.starts_with("stages.rs does not compile: 100 errors\n"), "{message}");
+    assert_eq!(message.matches("error[E0308]").count(), 20, "{message}");
+    assert!(message.ends_with("\n\nand 80 more"), "{message}");
+
+    // A line that is long is not told from end to end.
+    let long = format!("    let _: u32 = \"{}\";", "x".repeat(1 << 20));
+    let error = Case::new(program(&long)).ask().await.error();
+    assert!(error.message().len() < 64 << 10, "{} bytes", error.message().len());
+}
+
+#[tokio::test]
+async fn without_cache_a_program_is_compiled_and_asked_again() {
+    let mut case = Case::new(program("    Targets::new().product(b.runtime(\"app\", Scratch))"));
+    case.ask().await.plan();
+    case.no_cache = true;
+    let again = case.ask().await;
+    again.plan();
+    assert_eq!(again.ran(), ["compile".to_owned(), describes()], "and the crates are not");
+
+    // What fails is told as it is otherwise.
+    case.text = "fn main() {\n    std::process::exit(3)\n}\n".to_owned();
+    let error = case.ask().await.error();
+    assert!(error.message().starts_with("stages.rs ended without telling its Plan: "), "{error}");
 }
 
 /// A program without end, and with a parameter that makes its runs unlike all others.
@@ -131,14 +150,6 @@ pub(super) fn endless() -> String {
     let body = "    while b.platform().os != \"nowhere\" {}\n    panic!()";
     let text = program(body).replace("_: ()", "_: Params");
     format!("{text}#[derive(Deserialize, JsonSchema)]\nstruct Params {{ _salt: String }}\n")
-}
-
-#[tokio::test]
-async fn processor_time_is_bounded() {
-    let error = Case::new(endless()).arg("_salt", &unique()).ask().await.error();
-    assert!(error.message().contains("is there a loop without end?"), "{error}");
-    assert_eq!(error.exit_code(), Some(137));
-    assert_eq!(marked(&error, "stages.rs"), [line_of(&endless(), "fn main")]);
 }
 
 #[tokio::test]

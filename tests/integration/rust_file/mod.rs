@@ -2,18 +2,23 @@
 
 mod errors;
 mod files;
+mod limits;
 mod sandbox;
 mod steps;
 mod syntax;
+mod tool;
+mod toolchain;
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex};
 
 use buildkit_client::session::filesync::{FileSync, LocalDir};
 use buildkit_client::session::secrets::{Secret, Secrets};
+use buildkit_client::session::ssh::{SshAgent, SshAgents};
 use buildkit_client::status::StatusUpdate;
 use buildkit_client::{BuildError, BuildRequest, Client, SessionOptions};
-use buildkit_gateway::{GatewayError, GatewayResult, Ref};
+use buildkit_gateway::{GatewayError, GatewayResult, Ref, ResolveMode};
 use buildkit_llb::{LocalIdentity, Platform};
 use stagewright::Plan;
 use stagewright::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Program, RustError, TOOLCHAIN};
@@ -23,6 +28,9 @@ use stagewright_tests::Environment;
 fn bundle() -> Bundle {
     Bundle::Image(BUNDLE_IMAGE.parse().unwrap())
 }
+
+/// What every secret is.
+const SECRET: &str = "s3cret-of-the-build";
 
 /// What a program gives, and what its build showed.
 struct Asked {
@@ -37,6 +45,9 @@ struct Case {
     platforms: Vec<Platform>,
     /// The directory that its file is in.
     directory: Option<std::path::PathBuf>,
+    toolchain: String,
+    limits: &'static str,
+    no_cache: bool,
 }
 
 impl Case {
@@ -44,8 +55,11 @@ impl Case {
         Self {
             text: text.into(),
             args: Vec::new(),
-            platforms: vec![Platform::new("linux", "amd64")],
+            platforms: vec![own()],
             directory: None,
+            toolchain: TOOLCHAIN.to_owned(),
+            limits: "1",
+            no_cache: false,
         }
     }
 
@@ -72,9 +86,14 @@ impl Case {
         mut request: BuildRequest,
         shown: &Arc<Mutex<Vec<StatusUpdate>>>,
     ) -> Result<Vec<Answer>, BuildError<RustError>> {
-        // A secret and an ssh agent would be there for whoever takes them.
-        let mut options =
-            SessionOptions::new().secrets(Secrets::new().with("token", Secret::value("s3cret").unwrap()));
+        // Secrets and ssh agents would be there for whoever takes them.
+        let secrets = ["token", "PASSWORD", "GIT_AUTH_TOKEN"].into_iter();
+        let secrets = secrets.fold(Secrets::new(), |all, id| all.with(id, Secret::value(SECRET).unwrap()));
+        let place = tempfile::tempdir().unwrap();
+        let socket = place.path().join("agent");
+        let _agent = UnixListener::bind(&socket).unwrap();
+        let agents = SshAgents::new().with("default", SshAgent::socket(&socket).unwrap());
+        let mut options = SessionOptions::new().secrets(secrets).ssh(agents);
         if let Some(directory) = &self.directory {
             let directory = LocalDir::open(directory).unwrap();
             options = options.file_sync(FileSync::new([("dockerfile", directory)]));
@@ -89,9 +108,12 @@ impl Case {
             file_name: "stages.rs".to_owned(),
             text: self.text.clone(),
             beside,
-            toolchain: TOOLCHAIN.to_owned(),
+            toolchain: self.toolchain.clone(),
             bundle: bundle(),
-            platform: Platform::new("linux", "amd64"),
+            platform: own(),
+            resolve_mode: ResolveMode::default(),
+            no_cache: self.no_cache,
+            limits: self.limits.parse().unwrap(),
         };
         let mut answers = Vec::new();
         let drive = async |gateway| {
@@ -141,6 +163,16 @@ impl Asked {
         let logs = self.shown.iter().flat_map(|update| &update.logs);
         logs.map(|log| String::from_utf8_lossy(&log.data).into_owned()).collect()
     }
+}
+
+/// The platform of this machine, and so of the daemon.
+fn own() -> Platform {
+    Platform::new("linux", std::env::consts::ARCH).normalized()
+}
+
+/// The step that asks a program for its Plan.
+fn describes() -> String {
+    format!("describe the build for {}", own())
 }
 
 async fn client() -> Client {

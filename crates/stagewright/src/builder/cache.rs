@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use buildkit_client::layout::{Layout, LayoutError, Name};
-use buildkit_client::{CacheExport, SolveResponse};
+use buildkit_client::CacheExport;
+use buildkit_client::layout::{Descriptor, Layout, LayoutError, Name};
 use buildkit_gateway::CacheImport;
 
 use super::output::fields;
@@ -118,9 +118,9 @@ impl Cache {
     }
 
     /// Names what was written to a directory. Blocks.
-    pub(super) fn finish(&self, answer: &SolveResponse) -> Result<(), CacheLayoutError> {
-        if let (Some(layout), Some(manifest)) = (self.directory()?, answer.cache_manifest()) {
-            layout.put(&manifest, &[Name::Tag(self.tag().to_owned())])?;
+    pub(super) fn finish(&self, manifest: &Descriptor) -> Result<(), CacheLayoutError> {
+        if let Some(layout) = self.directory()? {
+            layout.put(manifest, &[Name::Tag(self.tag().to_owned())])?;
         }
         Ok(())
     }

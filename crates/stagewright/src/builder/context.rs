@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use buildkit_client::layout::{Layout, LayoutError};
-use buildkit_llb::LocalIdentity;
+use buildkit_llb::{LocalIdentity, Platform, PlatformError};
 use stagewright_plan::lower::Context;
 
 use crate::driver::contexts::{self, ContextSpec, ContextValue, GivenDirectory, LayoutSpec};
@@ -86,6 +86,14 @@ impl ContextSource {
     }
 }
 
+/// The name of a context, and the only platform that it is for, if it is written as `NAME::OS/ARCH`.
+pub(super) fn name_and_platform(given: &str) -> Result<(&str, Option<Platform>), PlatformError> {
+    match given.split_once("::") {
+        None => Ok((given, None)),
+        Some((name, platform)) => Ok((name, Some(platform.parse::<Platform>()?.normalized()))),
+    }
+}
+
 /// The name under which the session serves the layout of a context.
 pub(super) fn store(context: &str) -> String {
     format!("context-{context}")
@@ -156,6 +164,14 @@ impl From<String> for ContextSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_context_may_be_for_one_platform() {
+        assert_eq!(name_and_platform("docs").unwrap(), ("docs", None));
+        let arm = Platform::new("linux", "arm64");
+        assert_eq!(name_and_platform("docs::linux/aarch64").unwrap(), ("docs", Some(arm)));
+        assert!(name_and_platform("docs::").is_err() && name_and_platform("docs::arm64").is_err());
+    }
 
     #[test]
     fn a_text_may_be_more_than_a_directory() {

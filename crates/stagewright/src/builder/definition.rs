@@ -69,7 +69,7 @@ impl Builder {
         };
         let identity = LocalIdentity::Unique(new_id().map_err(|error| StartError::Session(error.into()))?);
         let (events, _) = unbounded_channel();
-        let served = served::open(options)?;
+        let served = served::open(options).await?;
         let session = self.sessions(&[], options, &served, &events).await?.context;
         let plans = vec![(platform, Arc::new(plan.clone()))];
         let request = self.request(plans, &orders, options, &served, session.id(), &identity)?;

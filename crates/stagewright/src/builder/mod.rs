@@ -227,7 +227,7 @@ impl Builder {
         let orders = order::orders(&checked, options, self.stores_images())?;
         order::check_given(&checked, &orders, options)?;
         let (events, received) = unbounded_channel();
-        let served = served::open(options)?;
+        let served = served::open(options).await?;
         let sessions = self.sessions(&orders, options, &served, &events).await?;
         let identity = LocalIdentity::Session(sessions.context.id().to_owned());
         let session = sessions.context.id();
@@ -268,11 +268,13 @@ impl Builder {
     ) -> Result<Request, StartError> {
         let main = [(MAIN_CONTEXT, &options.context)];
         let named = options.contexts.iter().map(|(name, context)| (name.as_str(), context));
-        let contexts = named.chain(main).map(|(name, context)| GivenContext {
-            name: name.to_owned(),
-            platform: None,
-            value: context.value(name, session, identity, served.digests.get(name)),
-        });
+        let mut contexts = Vec::new();
+        for (given, context) in named.chain(main) {
+            let wrong = |source| OptionsError::ContextPlatform { given: given.to_owned(), source };
+            let (name, platform) = context::name_and_platform(given).map_err(wrong)?;
+            let value = context.value(given, session, identity, served.digests.get(given));
+            contexts.push(GivenContext { name: name.to_owned(), platform, value });
+        }
         let mut settings = options.settings.clone();
         let args = options.args.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         settings.take_args(args).map_err(OptionsError::from)?;
@@ -282,7 +284,7 @@ impl Builder {
             targets: orders.iter().map(|order| order.target.clone()).collect(),
             build_platform: self.platform(),
             settings,
-            contexts: contexts.collect(),
+            contexts,
             cache_imports: served.cache_imports.clone(),
             resolve_mode: options.resolve_mode,
             sources: texts,

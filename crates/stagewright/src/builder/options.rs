@@ -28,9 +28,9 @@ pub struct BuildOptions {
     pub(super) ssh: BTreeMap<String, SshAgent>,
     pub(super) context: ContextSource,
     pub(super) contexts: BTreeMap<String, ContextSource>,
-    pub(super) platforms: Vec<Platform>,
-    pub(super) settings: Settings,
-    pub(super) resolve_mode: ResolveMode,
+    pub(crate) platforms: Vec<Platform>,
+    pub(crate) settings: Settings,
+    pub(crate) resolve_mode: ResolveMode,
     pub(super) cache_from: Vec<Cache>,
     pub(super) cache_to: Vec<Cache>,
     pub(super) attests: BTreeMap<String, String>,
@@ -117,7 +117,8 @@ impl BuildOptions {
         self
     }
 
-    /// Gives a context that the program reads by name, or one in place of an image or a stage of that name.
+    /// Gives a context that the program reads by name, or one in place of an image or a stage of that name. As
+    /// `name::linux/arm64` it is for that platform alone, and goes there before one that is for all.
     pub fn context_named(mut self, name: impl Into<String>, context: impl Into<ContextSource>) -> Self {
         self.contexts.insert(name.into(), context.into());
         self

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use futures_util::future::join_all;
 use stagewright_plan::lower::LoweredTarget;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, RwLock};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::cache::Cache;
@@ -240,8 +242,10 @@ impl Targets<'_> {
         if let Some(exports) = exports {
             commit(exports.clone(), Arc::clone(&self.commits)).await?;
         }
-        for cache in &self.caches {
-            cache.finish(&answer)?;
+        if let (false, Some(manifest)) = (self.caches.is_empty(), answer.cache_manifest()) {
+            let caches = self.caches.clone();
+            let named = spawn_blocking(move || caches.iter().try_for_each(|cache| cache.finish(&manifest)));
+            named.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
         }
         let sent = order.exports.iter().filter_map(|export| export.sent.as_ref());
         let files = sent.filter_map(|sent| sent.path().map(Path::to_owned));
@@ -268,7 +272,7 @@ async fn commit(exports: Exports, commits: Arc<RwLock<()>>) -> Result<(), Export
     });
     match committed.await {
         Ok(exported) => exported.map(drop),
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        Err(panic) => resume_unwind(panic.into_panic()),
     }
 }
 

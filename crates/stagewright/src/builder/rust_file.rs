@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError};
 use buildkit_client::status::StatusUpdate;
 use buildkit_client::{BuildError, BuildRequest, SessionError, SessionOptions};
-use buildkit_gateway::{GatewayResult, Ref};
+use buildkit_gateway::{GatewayResult, Ref, ResolveMode};
 use buildkit_llb::{LocalIdentity, Platform};
 use stagewright_plan::Parameter;
+use tokio::task::spawn_blocking;
 
 #[cfg(doc)]
 use super::BuildOptions;
 use super::Builder;
 use crate::build_file;
-use crate::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Program, RustError, TOOLCHAIN};
+use crate::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Limits, Program, RustError, TOOLCHAIN};
 
 /// The directory of the program's file, as the daemon asks for it.
 const DIRECTORY: &str = "dockerfile";
@@ -29,6 +31,26 @@ pub struct RustFile {
     pub toolchain: Option<String>,
     /// The sources of the crates that it uses; without them, those of [`BUNDLE_IMAGE`].
     pub bundle: Option<Bundle>,
+    /// Where the daemon looks for the toolchain.
+    pub resolve_mode: ResolveMode,
+    /// Whether it is compiled and run whatever is cached.
+    pub no_cache: bool,
+    /// What compiling and running it may take.
+    pub limits: Limits,
+}
+
+impl RustFile {
+    /// A program that is compiled and run as usual.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            toolchain: None,
+            bundle: None,
+            resolve_mode: ResolveMode::default(),
+            no_cache: false,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// What a build program answers, and the texts of its files.
@@ -85,10 +107,10 @@ impl Builder {
         on_status: impl FnMut(StatusUpdate) + Send,
     ) -> Result<RustPlans, RustFileError> {
         let read = |source| RustFileError::Read { path: file.path.clone(), source };
-        let text = build_file::read(&file.path).map_err(read)?;
+        let path = file.path.clone();
+        let opened = spawn_blocking(move || open(&path)).await;
+        let (text, directory) = opened.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let directory = file.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let directory = LocalDir::open(directory.unwrap_or(Path::new(".")))?;
         let options = SessionOptions::new().file_sync(FileSync::new([(DIRECTORY, directory)]));
         let session = self.client.session(options).await?;
         let own = |_| read(io::Error::other(format!("`{BUNDLE_IMAGE}` is no image name")));
@@ -105,6 +127,9 @@ impl Builder {
                 None => Bundle::Image(BUNDLE_IMAGE.parse().map_err(own)?),
             },
             platform: self.platform(),
+            resolve_mode: file.resolve_mode,
+            no_cache: file.no_cache,
+            limits: file.limits,
         };
         let mut plans = None;
         let drive = async |gateway| {
@@ -122,4 +147,12 @@ impl Builder {
         ended?;
         Ok(plans.expect("a driver that succeeds has Plans"))
     }
+}
+
+/// The program's text, and the directory that it is in. Blocks.
+fn open(path: &Path) -> Result<(String, LocalDir), RustFileError> {
+    let text =
+        build_file::read(path).map_err(|source| RustFileError::Read { path: path.to_owned(), source })?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Ok((text, LocalDir::open(directory.unwrap_or(Path::new(".")))?))
 }

@@ -1,11 +1,13 @@
 //! What a build's sessions serve: directories, layouts of images, and layouts of caches.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use buildkit_client::session::content::ContentStores;
 use buildkit_gateway::CacheImport;
 use stagewright_plan::lower::MAIN_CONTEXT;
+use tokio::task::spawn_blocking;
 
 use super::{BuildOptions, StartError, context};
 
@@ -22,8 +24,15 @@ pub(super) struct Served {
     pub(super) cache_imports: Vec<CacheImport>,
 }
 
-/// Opens all of it. Blocks for as long as it takes to read the indexes of layouts.
-pub(super) fn open(options: &BuildOptions) -> Result<Served, StartError> {
+/// Opens all of it.
+pub(super) async fn open(options: &BuildOptions) -> Result<Served, StartError> {
+    let options = options.clone();
+    let read = spawn_blocking(move || read(&options)).await;
+    read.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
+}
+
+/// Blocks for as long as it takes to read the indexes of layouts.
+fn read(options: &BuildOptions) -> Result<Served, StartError> {
     let mut served = Served::default();
     let named = options.contexts.iter().map(|(name, context)| (name.as_str(), context));
     for (name, source) in [(MAIN_CONTEXT, &options.context)].into_iter().chain(named) {

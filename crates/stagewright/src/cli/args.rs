@@ -121,8 +121,9 @@ pub(super) struct What {
     #[command(flatten)]
     pub(super) parameters: ParameterArgs,
     /// Give a further context that the program reads by name, or one in place of an image or a stage of that name: a
-    /// directory, a git or http URL, `docker-image://NAME` or `oci-layout://PATH:TAG`
-    #[arg(long = "context", visible_alias = "build-context", value_name = "NAME=VALUE")]
+    /// directory, a git or http URL, `docker-image://NAME` or `oci-layout://PATH:TAG`; `NAME::linux/arm64=VALUE` is for
+    /// that platform alone
+    #[arg(long = "context", visible_alias = "build-context", value_name = "NAME[::PLATFORM]=VALUE")]
     pub(super) contexts: Vec<String>,
     /// Build for these platforms, as in `linux/amd64,linux/arm64`; several make one image [default: the daemon's]
     #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]

@@ -39,6 +39,10 @@ pub(super) enum InputError {
         /// Why.
         source: PlatformError,
     },
+    /// The limits of a build program that is compiled.
+    #[cfg(all(feature = "yaml", feature = "rust"))]
+    #[error(transparent)]
+    Limits(#[from] crate::rust::LimitsError),
     /// A cache that does not read.
     #[error(transparent)]
     Cache(#[from] CacheError),

@@ -37,6 +37,10 @@ use args::{Cli, Command, ParameterArgs, What};
 use error::{CliError, USAGE};
 use inputs::InputError;
 #[cfg(all(feature = "yaml", feature = "rust"))]
+use rust_file::How;
+#[cfg(all(feature = "yaml", feature = "rust"))]
+use stagewright_plan::lower::NoCache;
+#[cfg(all(feature = "yaml", feature = "rust"))]
 pub use tool::tool;
 
 /// A build program as a command line: `build`, `print`, `plan` and `targets`.
@@ -80,7 +84,7 @@ impl Program<'_> {
             Self::RustFile(path) => runtime()?.block_on(async {
                 let builder = Builder::connect().await?;
                 let platforms = [builder.platform()];
-                let told = rust_file::describe(&builder, path, &given, &platforms, Mode::default()).await?;
+                let told = rust_file::describe(&builder, path, &given, &platforms, How::default()).await?;
                 Ok(Plan::clone(told.plan(0)))
             }),
         }
@@ -101,7 +105,9 @@ impl Program<'_> {
             Self::RustFile(path) => {
                 let builder = connect(what).await?;
                 let platforms = builder.platforms(options);
-                let told = rust_file::describe(&builder, path, &given, &platforms, mode).await?;
+                let no_cache = options.settings.no_cache == NoCache::All;
+                let how = How { resolve_mode: options.resolve_mode, no_cache, mode };
+                let told = rust_file::describe(&builder, path, &given, &platforms, how).await?;
                 let plans = platforms.into_iter().enumerate();
                 let plans = plans
                     .map(|(index, platform)| (platform, Arc::clone(told.plan(index))))
@@ -129,20 +135,40 @@ async fn meet_here(
     what: &What,
     options: &BuildOptions,
 ) -> Result<Met, CliError> {
-    let host = host_platform();
-    let first = Arc::new(describe(given, &host, &host)?);
+    let guess = host_platform();
+    let asked = if options.platforms.is_empty() { vec![guess.clone()] } else { options.platforms.clone() };
+    let guessed = describe_all(describe, given, asked, &guess)?;
     let builder = connect(what).await?;
-    let build_platform = builder.platform();
+    let (platforms, build_platform) = (builder.platforms(options), builder.platform());
+    let is_same =
+        build_platform == guess && platforms.iter().eq(guessed.iter().map(|(platform, _)| platform));
+    // A Plan whose program did not ask is for every platform.
+    let plans = match &guessed[..] {
+        [(_, only), ..] if only.serves_all_platforms() => {
+            platforms.into_iter().map(|platform| (platform, Arc::clone(only))).collect()
+        }
+        _ if is_same => guessed,
+        _ => describe_all(describe, given, platforms, &build_platform)?,
+    };
+    Ok(Met { builder, plans, sources: BTreeMap::new() })
+}
+
+/// The Plans for these platforms, and for no other: a program may refuse what is not asked for.
+fn describe_all(
+    describe: Describe<'_>,
+    given: &[(String, String)],
+    platforms: Vec<Platform>,
+    build_platform: &Platform,
+) -> Result<Plans, CliError> {
     let mut plans: Plans = Vec::new();
-    for platform in builder.platforms(options) {
-        let is_same = first.serves_all_platforms() || (platform == host && build_platform == host);
-        let plan = match is_same {
-            true => Arc::clone(&first),
-            false => Arc::new(describe(given, &platform, &build_platform)?),
+    for platform in platforms {
+        let plan = match plans.first() {
+            Some((_, first)) if first.serves_all_platforms() => Arc::clone(first),
+            _ => Arc::new(describe(given, &platform, build_platform)?),
         };
         plans.push((platform, plan));
     }
-    Ok(Met { builder, plans, sources: BTreeMap::new() })
+    Ok(plans)
 }
 
 async fn connect(what: &What) -> Result<Builder, CliError> {

@@ -7,15 +7,17 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use buildkit_gateway::ResolveMode;
 use buildkit_llb::Platform;
 use stagewright_plan::{Parameter, Plan};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::error::CliError;
+use super::inputs::InputError;
 use super::{args, runtime, terminal};
 use crate::builder::{Builder, RustFile, RustPlans};
 use crate::progress::{Display, Mode, Options};
-use crate::rust::{TOOLCHAIN, TOOLCHAIN_ARG};
+use crate::rust::{Args, LIMITS_ARG, TOOLCHAIN, TOOLCHAIN_ARG};
 
 /// How often the display sees that time goes by.
 const TICK: Duration = Duration::from_millis(100);
@@ -34,18 +36,34 @@ impl Told {
     }
 }
 
+/// How a file is asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct How {
+    /// Where the daemon looks for the toolchain.
+    pub(super) resolve_mode: ResolveMode,
+    /// Whether the file is compiled whatever is cached.
+    pub(super) no_cache: bool,
+    /// How progress is shown.
+    pub(super) mode: Mode,
+}
+
 /// Asks a file for its Plans. How that goes is shown as builds are.
 pub(super) async fn describe(
     builder: &Builder,
     path: &Path,
     given: &[(String, String)],
     platforms: &[Platform],
-    mode: Mode,
+    how: How,
 ) -> Result<Told, CliError> {
-    let (toolchain, given): (Vec<_>, Vec<_>) =
-        given.iter().cloned().partition(|(name, _)| name == TOOLCHAIN_ARG);
-    let toolchain = toolchain.into_iter().next_back().map(|(_, image)| image);
-    let file = RustFile { path: path.to_owned(), toolchain, bundle: None };
+    let How { resolve_mode, no_cache, mode } = how;
+    let args = Args::of(given).map_err(InputError::from)?;
+    let file = RustFile {
+        toolchain: args.toolchain,
+        resolve_mode,
+        no_cache,
+        limits: args.limits,
+        ..RustFile::new(path)
+    };
 
     let terminal = terminal::screen();
     let options = Options { mode, terminal, colours: terminal::colours() };
@@ -56,7 +74,7 @@ pub(super) async fn describe(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The display's writer fails once, and then is silent: the build goes on without it.
     let on_status = |update| drop(shown().update(begin.elapsed(), "", &update));
-    let mut told = pin!(builder.describe_file(&file, &given, platforms, on_status));
+    let mut told = pin!(builder.describe_file(&file, &args.own, platforms, on_status));
     let told = loop {
         tokio::select! {
             told = &mut told => break told,
@@ -77,7 +95,7 @@ pub(super) fn parameter_list(path: &Path, builder: Option<&str>) -> String {
                 Some(address) => Builder::at(address).await?,
                 None => Builder::connect().await?,
             };
-            describe(&builder, path, &[], &[], Mode::Quiet).await
+            describe(&builder, path, &[], &[], How { mode: Mode::Quiet, ..How::default() }).await
         })
     });
     let list = match told {
@@ -87,6 +105,7 @@ pub(super) fn parameter_list(path: &Path, builder: Option<&str>) -> String {
         }
     };
     format!(
-        "{list}\n\n--build-arg {TOOLCHAIN_ARG}=IMAGE names the image that the program is compiled in [default: {TOOLCHAIN}]"
+        "{list}\n\n--build-arg {TOOLCHAIN_ARG}=IMAGE names the image that the program is compiled in [default: {TOOLCHAIN}]\n\
+         --build-arg {LIMITS_ARG}=NUMBER multiplies what compiling and running it may take [default: 1]"
     )
 }

@@ -15,7 +15,8 @@ use stagewright_plan::lower::{
 use stagewright_plan::plan::OnPlatform;
 
 use super::contexts::{ContextValue, GivenContext, GivenDirectory};
-use super::{DriveError, archive, images, llb_mode};
+use super::{DriveError, archive, images};
+use crate::images::llb_mode;
 
 /// The file that says what of a context is not sent.
 const IGNORE_FILE: &str = ".dockerignore";

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use buildkit_gateway::{Channel, Gateway, GatewayError, LayoutStore, ResolveMode};
-use buildkit_llb::{ImageRef, ImageRefError, Platform};
+use buildkit_llb::Platform;
 use stagewright_plan::Site;
 use stagewright_plan::config::ImageConfig;
 use stagewright_plan::lower::{ImageRequest, ResolvedImage};
 
 use super::DriveError;
+use crate::images::{self, ImageError};
 
 /// Asks what an image is, and pins it to what the daemon found.
 pub(super) async fn resolve<C: Channel>(
@@ -25,25 +26,12 @@ pub(super) async fn resolve<C: Channel>(
         at: at.clone(),
         source: Box::new(source),
     };
-    let asked = buildkit_gateway::ImageRequest {
-        reference: reference.to_string(),
-        platform: Some(platform.clone()),
-        mode,
-        log_name,
-        ..Default::default()
-    };
-    let answer = gateway.resolve_image_config(&asked).await.map_err(failed)?;
-    let config = parse(&answer.config, &reference.to_string(), at)?;
-    // A source policy may have put another image in its place.
-    let foreign = |error: ImageRefError| failed(GatewayError::new(error.to_string()));
-    let mut found: ImageRef = match answer.reference.as_str() {
-        "" => reference.clone(),
-        other => other.parse().map_err(foreign)?,
-    };
-    if !answer.digest.is_empty() {
-        found = found.with_digest(&answer.digest).map_err(foreign)?;
-    }
-    Ok(ResolvedImage { reference: found, config })
+    let resolved = images::resolve(gateway, reference, platform, mode, log_name).await;
+    resolved.map_err(|error| match error {
+        ImageError::Daemon(source) => failed(source),
+        ImageError::Name(error) => failed(GatewayError::new(error.to_string())),
+        ImageError::Config(source) => config_error(source, &reference.to_string(), at),
+    })
 }
 
 /// Asks for the config of an image in an OCI layout of the client.
@@ -70,13 +58,9 @@ pub(super) async fn resolve_layout<C: Channel>(
         source: Box::new(source),
     };
     let answer = gateway.resolve_image_config(&asked).await.map_err(failed)?;
-    parse(&answer.config, image, at)
+    ImageConfig::from_json(&answer.config).map_err(|source| config_error(source, image, at))
 }
 
-fn parse(config: &[u8], name: &str, at: &Site) -> Result<ImageConfig, DriveError> {
-    ImageConfig::from_json(config).map_err(|source| DriveError::ImageConfig {
-        name: name.to_owned(),
-        at: at.clone(),
-        source: Arc::new(source),
-    })
+fn config_error(source: serde_json::Error, name: &str, at: &Site) -> DriveError {
+    DriveError::ImageConfig { name: name.to_owned(), at: at.clone(), source: Arc::new(source) }
 }

@@ -32,6 +32,7 @@ pub use error::DriveError;
 #[cfg(feature = "frontend")]
 pub(crate) use remote::remote;
 
+use crate::images::llb_mode;
 use contexts::GivenContext;
 use given::{Asked, Resolved, Resolver};
 
@@ -263,14 +264,6 @@ async fn evaluate<C: Channel>(
 fn abilities(known: &Caps, without: &BTreeSet<String>) -> Abilities {
     let without = without.iter();
     without.fold(Abilities::of(known.llb.enabled()), |abilities, cap| abilities.without(cap.clone()))
-}
-
-fn llb_mode(mode: ResolveMode) -> buildkit_llb::ResolveMode {
-    match mode {
-        ResolveMode::Default => buildkit_llb::ResolveMode::Default,
-        ResolveMode::Pull => buildkit_llb::ResolveMode::Pull,
-        ResolveMode::Local => buildkit_llb::ResolveMode::PreferLocal,
-    }
 }
 
 /// The platforms of a result, as exporters read them (BuildKit v0.34 `exporter/containerimage/exptypes/types.go`).

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use buildkit_frontend::{Entry, Options};
 use buildkit_gateway::GatewayError;
-use buildkit_llb::{Definition, LocalIdentity, Platform};
+use buildkit_llb::{CopyAction, Definition, FileOp, Graph, LocalIdentity, Metadata, OpError, Platform};
 use stagewright_plan::config::ImageConfig;
 use stagewright_plan::lower::{Context, ForwardedContext, MAIN_CONTEXT};
 
@@ -55,6 +55,9 @@ pub(super) enum GivenError {
         /// What was given.
         value: String,
     },
+    /// A directory of the context that no daemon would take.
+    #[error("option `contextsubdir`: {0}")]
+    Op(#[source] Box<OpError>),
     /// An image config that does not read.
     #[error("option `input-metadata:{input}`: the image config does not read: {source}")]
     Config {
@@ -63,6 +66,12 @@ pub(super) enum GivenError {
         /// Why.
         source: serde_json::Error,
     },
+}
+
+impl From<OpError> for GivenError {
+    fn from(error: OpError) -> Self {
+        Self::Op(Box::new(error))
+    }
 }
 
 impl From<GivenError> for GatewayError {
@@ -83,8 +92,17 @@ pub(super) struct Client<'a> {
 impl Client<'_> {
     /// The main context, without an ignore file that stands beside the build file.
     pub(super) fn main(&self) -> Result<GivenContext, GivenError> {
+        self.main_below(self.options.context.subdir.as_deref().unwrap_or_default())
+    }
+
+    /// All of the main context: what is built is a directory of it, if the client says so, and the build file's path is
+    /// that from its top (BuildKit v0.34 `frontend/dockerui/context.go`).
+    pub(super) fn whole(&self) -> Result<GivenContext, GivenError> {
+        self.main_below("")
+    }
+
+    fn main_below(&self, subdir: &str) -> Result<GivenContext, GivenError> {
         let context = &self.options.context;
-        let subdir = context.subdir.clone().unwrap_or_default();
         let spec = match &context.value {
             Some(value) => Some(self.parse(MAIN_CONTEXT, value)?),
             None => None,
@@ -92,15 +110,15 @@ impl Client<'_> {
         let value = match spec {
             Some(ContextSpec::Git(mut source)) => {
                 if !subdir.is_empty() {
-                    source.subdir = join(&source.subdir, &subdir);
+                    source.subdir = join(&source.subdir, subdir);
                 }
                 ContextValue::Known(Context::Git(source))
             }
-            Some(ContextSpec::Http(url)) => ContextValue::Http { url, subdir },
+            Some(ContextSpec::Http(url)) => ContextValue::Http { url, subdir: subdir.to_owned() },
             // As in BuildKit, all else names nothing: the context is what the client sends.
             _ => match self.inputs.get(&context.local) {
                 Some(definition) => {
-                    let definition = definition.clone();
+                    let definition = below(definition, subdir)?;
                     let forwarded = ForwardedContext { definition, config: None };
                     ContextValue::Known(Context::Forwarded(Box::new(forwarded)))
                 }
@@ -186,6 +204,20 @@ pub(super) fn with_ignore_of(mut context: GivenContext, entry: Option<&Entry>) -
             .map(|text| IgnoreFile { name: format!("{}.dockerignore", entry.filename), text: text.to_vec() });
     }
     context
+}
+
+/// A directory of a definition's files.
+fn below(definition: &Definition, subdir: &str) -> Result<Definition, OpError> {
+    if subdir.is_empty() {
+        return Ok(definition.clone());
+    }
+    let mut graph = Graph::new();
+    let Some(root) = graph.embed(definition)? else { return Ok(definition.clone()) };
+    let mut copy = CopyAction::new(root, buildkit_llb::path::resolve("/", subdir), "/");
+    copy.dir_contents = true;
+    let copied = Metadata::named("[internal] select directory of the build context");
+    let below = graph.add(FileOp::chain(None, [copy]), copied)?.root();
+    graph.definition(Some(below))
 }
 
 fn join(directory: &str, below: &str) -> String {

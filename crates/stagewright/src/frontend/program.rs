@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use buildkit_frontend::Entry;
-use buildkit_gateway::{Channel, Gateway, GatewayError};
+use buildkit_gateway::{Channel, Gateway, GatewayError, ResolveMode};
 use buildkit_llb::Platform;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -41,6 +41,12 @@ pub(crate) struct Asked<'a, C> {
     pub(crate) platforms: &'a [Platform],
     /// What builds.
     pub(crate) build_platform: &'a Platform,
+    /// Where the daemon looks for images.
+    #[cfg_attr(not(feature = "rust"), allow(dead_code, reason = "only what the daemon compiles needs it"))]
+    pub(crate) resolve_mode: ResolveMode,
+    /// Whether every step runs, cached or not.
+    #[cfg_attr(not(feature = "rust"), allow(dead_code, reason = "only what the daemon compiles needs it"))]
+    pub(crate) no_cache: bool,
 }
 
 /// What a program answers.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use buildkit_frontend::subrequests::{Request as Asks, describe};
-use buildkit_frontend::{Entry, EntryError, Frontend, Options, OptionsError, Stdio, caps};
+use buildkit_frontend::{Entry, EntryError, Frontend, NoCache, Options, OptionsError, Stdio, caps};
 use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult};
 use buildkit_llb::Platform;
 use stagewright_plan::check::check;
@@ -15,7 +15,7 @@ use stagewright_plan::{Parameter, Plan};
 use super::program::{Asked, Described, Program};
 use super::target::target;
 use super::told::Texts;
-use super::{answers, contexts, settings};
+use super::{answers, contexts, settings, told};
 use crate::driver::contexts::GivenContext;
 use crate::driver::{self, Request};
 use crate::host_platform;
@@ -53,7 +53,7 @@ impl From<RunError> for GatewayError {
 
 /// Serves a program as a frontend, and gives the code to exit with.
 pub(crate) fn serve(program: &impl Program) -> ExitCode {
-    buildkit_frontend::serve(&CAPS, |frontend| run(program, frontend))
+    buildkit_frontend::serve(&CAPS, async |frontend| run(program, frontend).await.map_err(told::placed))
 }
 
 async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResult, GatewayError> {
@@ -71,7 +71,8 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
 
     let mut is_remote = false;
     let entry = if P::READS_FILE || options.cmdline.is_some() {
-        let remote = driver::remote(&gateway, &main, &settings, options.resolve_mode);
+        let whole = client.whole()?;
+        let remote = driver::remote(&gateway, &whole, &settings, options.resolve_mode);
         let remote = remote.await.map_err(|error| GatewayError::from(&error))?;
         let mut options = options.clone();
         if let Some(file) = remote.as_ref().and_then(|remote| remote.file.as_ref()) {
@@ -106,6 +107,8 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         args: &args,
         platforms: &platforms,
         build_platform: &build_platform,
+        resolve_mode: options.resolve_mode,
+        no_cache: options.no_cache == NoCache::All,
     };
     let described = program.describe(&asked).await?;
 

@@ -7,7 +7,7 @@ use buildkit_gateway::{Channel, GatewayError};
 use buildkit_llb::{Definition, LocalIdentity};
 
 use super::program::{Asked, Described, Program};
-use crate::rust::{self, Beside, Bundle, Compiled, RustError};
+use crate::rust::{self, Args, Beside, Bundle, Compiled, RustError};
 
 /// What a frontend's own image is, as the daemon tells each frontend (BuildKit v0.34 `frontend/gateway/gateway.go`).
 const OWN_IMAGE: &str = "/run/config/buildkit/metadata/frontend.bin";
@@ -31,23 +31,21 @@ impl Program for RustFile {
             (None, Some(entry)) => Some(Beside::Filesystem(entry.definition.clone())),
             (None, None) => None,
         };
-        let (toolchain, args): (Vec<_>, Vec<_>) =
-            asked.args.iter().cloned().partition(|(name, _)| name == rust::TOOLCHAIN_ARG);
-        let toolchain = toolchain
-            .into_iter()
-            .next_back()
-            .map_or_else(|| rust::TOOLCHAIN.to_owned(), |(_, image)| image);
+        let args = Args::of(asked.args).map_err(|error| GatewayError::new(error.to_string()))?;
         let program = rust::Program {
             file_name: file.trim_start_matches("./").to_owned(),
             text: text.to_owned(),
             beside,
-            toolchain,
+            toolchain: args.toolchain.unwrap_or_else(|| rust::TOOLCHAIN.to_owned()),
             bundle: Bundle::Definition(own_image()?),
             platform: asked.build_platform.clone(),
+            resolve_mode: asked.resolve_mode,
+            no_cache: asked.no_cache,
+            limits: args.limits,
         };
         let told = |error: RustError| GatewayError::from(&error);
         let compiled = program.compile(asked.gateway).await.map_err(told)?;
-        described(&compiled, asked, &args).await.map_err(told)
+        described(&compiled, asked, &args.own).await.map_err(told)
     }
 }
 

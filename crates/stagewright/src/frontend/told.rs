@@ -89,6 +89,12 @@ impl Texts<'_> {
     }
 }
 
+/// An error that says where it is, even if that is nowhere: otherwise a daemon that was sent here by the first line of a
+/// file says that it is there (BuildKit v0.34 `frontend/dockerfile/builder/build.go`).
+pub(super) fn placed(error: GatewayError) -> GatewayError {
+    if error.sources().is_empty() { error.with_source(&Source::default()) } else { error }
+}
+
 /// A place as clients count: characters from zero. They mark its line.
 pub(super) fn range(site: &Site) -> Range {
     let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);

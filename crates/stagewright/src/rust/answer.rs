@@ -1,5 +1,7 @@
 //! What a compiled program answers: its parameters and its Plans.
 
+use std::time::Duration;
+
 use buildkit_gateway::{Channel, FileRange, Gateway, GatewayError, Ref, SolveOptions};
 use buildkit_llb::Platform;
 use futures_util::future::try_join_all;
@@ -7,9 +9,10 @@ use serde_json::Value;
 use stagewright_plan::params::is_predefined;
 use stagewright_plan::plan::VERSION as PLAN_VERSION;
 use stagewright_plan::{Parameter, Plan, Problems};
+use tokio::time::timeout;
 
-use super::error::{RustError, Texts, range_of, sources};
-use super::{CHUNK, Compiled, steps};
+use super::error::{RustError, Texts, lines, range_of, shortened, sources};
+use super::{CHUNK, Compiled, MAX_TEXT, is_vertex, steps};
 use crate::description::{Description, Panic, Told, VERSION};
 
 /// What a program answers.
@@ -113,16 +116,31 @@ impl Compiled {
             let made = gateway.solve(&definition, &SolveOptions::default()).await?;
             read_description(gateway, &made).await
         };
-        let text = read.await.map_err(|source| match source.vertex() {
-            Some(failed) if failed == vertex => {
-                let hint = hint(source.exit_code());
-                RustError::Ended { program: self.file.filename.clone(), hint, source }
+        // What it needs is there: all of this time is its own, but for that in which the daemon has no place for it.
+        let limits = self.steps.limits.run();
+        let text = timeout(limits.clock(), read).await.map_err(|_| self.late(limits.clock()))?;
+        let text = text.map_err(|source| match source.vertex() {
+            Some(failed) if is_vertex(&failed, &vertex) => {
+                let reached = limits.reached(source.exit_code());
+                let hint = reached.map(|reached| format!("; {reached}; {}", self.steps.limits.advice()));
+                let program = self.file.filename.clone();
+                RustError::Ended { program, hint: hint.unwrap_or_default(), source: Box::new(source) }
             }
             _ => RustError::Daemon(source),
         })?;
         let wrong = |why: String| RustError::Answer { program: self.file.filename.clone(), why };
         let text = text.ok_or_else(|| wrong("it ended well, and wrote none".to_owned()))?;
         description(&text).map_err(wrong)
+    }
+
+    fn late(&self, after: Duration) -> RustError {
+        let line = steps::main_line(&self.file.data).and_then(|line| u32::try_from(line).ok());
+        RustError::Late {
+            program: self.file.filename.clone(),
+            seconds: after.as_secs(),
+            advice: self.steps.limits.advice(),
+            sources: sources(&self.texts, line.map(|line| (self.file.filename.clone(), lines(line, line)))),
+        }
     }
 
     fn problems(&self, problems: Vec<stagewright_plan::Problem>) -> RustError {
@@ -142,7 +160,7 @@ impl Compiled {
             None => format!("{} panicked", self.file.filename),
         };
         let sources = sources(&self.texts, panic.at.as_ref().map(range_of));
-        RustError::Panic { program, message: panic.message, sources }
+        RustError::Panic { program, message: shortened(&panic.message, MAX_TEXT).into_owned(), sources }
     }
 }
 
@@ -151,14 +169,13 @@ async fn read_description<C: Channel>(
     gateway: &Gateway<C>,
     made: &Ref,
 ) -> Result<Option<Vec<u8>>, GatewayError> {
-    let found = gateway.read_dir(made, "/", Some(steps::DESCRIPTION)).await?;
+    let (directory, name) = steps::DESCRIPTION.rsplit_once('/').unwrap_or_default();
+    let found = gateway.read_dir(made, directory, Some(name)).await?;
     let Some(stat) = found.first() else { return Ok(None) };
     let mut text = Vec::new();
     while (text.len() as u64) < stat.size {
         let range = FileRange { offset: text.len() as u64, length: CHUNK };
-        let chunk = gateway
-            .read_file(made, &format!("/{}", steps::DESCRIPTION), Some(range))
-            .await?;
+        let chunk = gateway.read_file(made, steps::DESCRIPTION, Some(range)).await?;
         if chunk.is_empty() {
             break;
         }
@@ -180,20 +197,6 @@ fn description(text: &[u8]) -> Result<Description, String> {
         }
     }
     serde_json::from_value(value).map_err(|error| format!("its answer does not read: {error}"))
-}
-
-/// What an exit code probably means. The first process of a container heeds no signal of its own: one that aborts ends
-/// by a fault.
-fn hint(exit_code: Option<u32>) -> &'static str {
-    match exit_code {
-        Some(137) => {
-            "; it was killed, most likely after its 20 s of processor time: is there a loop without end?"
-        }
-        Some(134 | 139) => {
-            "; it crashed: the log above says whether it was out of stack or of its 2 GiB of memory"
-        }
-        _ => "",
-    }
 }
 
 #[cfg(test)]

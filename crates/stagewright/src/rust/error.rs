@@ -1,11 +1,20 @@
 //! Why a build program gives no Plan, and what a daemon is told of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use buildkit_gateway::GatewayError;
 use buildkit_gateway::errdefs::{Position, Range, Source, SourceInfo};
 use buildkit_llb::{ImageRefError, OpError};
 use stagewright_plan::{Problems, Site};
+
+use super::toolchain::TOOLCHAIN_ARG;
+
+/// How many places are told.
+const MAX_PLACES: usize = 20;
+
+/// A larger text of a file is not told: an error comes to the client in a trailer, for which it has 16 MiB.
+const MAX_SOURCE: usize = 1 << 20;
 
 /// A build program gives no Plan.
 ///
@@ -35,12 +44,29 @@ pub enum RustError {
         source: ImageRefError,
     },
     /// The toolchain cannot be had.
-    #[error("toolchain image `{name}`: {source}")]
+    #[error(
+        "toolchain image `{name}` for {platform} cannot be had: {source}; `--build-arg {TOOLCHAIN_ARG}=IMAGE` names \
+         another one"
+    )]
     Toolchain {
         /// Its name.
         name: String,
+        /// The daemon's own platform.
+        platform: String,
         /// What the daemon or the registry tells.
-        source: GatewayError,
+        source: Box<GatewayError>,
+    },
+    /// The toolchain is none for the machine of the daemon.
+    #[error(
+        "toolchain image `{name}` is for {found}, and the daemon compiles on {wanted}: name one that is for {wanted}"
+    )]
+    ToolchainPlatform {
+        /// Its name.
+        name: String,
+        /// What it is for.
+        found: String,
+        /// The daemon's own platform.
+        wanted: String,
     },
     /// The toolchain has a config that does not read.
     #[error("toolchain image `{name}` has a config that does not read: {why}")]
@@ -51,20 +77,24 @@ pub enum RustError {
         why: String,
     },
     /// The crates that programs use do not compile with this toolchain.
-    #[error("the crates of stagewright do not compile in toolchain image `{toolchain}`: {source}")]
+    #[error("the crates of stagewright do not compile in toolchain image `{toolchain}`: {source}{hint}")]
     Crates {
         /// The toolchain's name.
         toolchain: String,
+        /// What it needs, if that may be missing.
+        hint: &'static str,
         /// What the daemon tells.
         source: GatewayError,
     },
     /// The step that compiles the program fails by itself.
-    #[error("{program} cannot be compiled: {source}")]
+    #[error("{program} cannot be compiled: {source}{hint}")]
     Rustc {
         /// The program's file.
         program: String,
+        /// The limit that was reached, if it was one.
+        hint: String,
         /// What the daemon tells.
-        source: GatewayError,
+        source: Box<GatewayError>,
     },
     /// The program does not compile.
     #[error("{message}")]
@@ -98,9 +128,23 @@ pub enum RustError {
         /// The program's file.
         program: String,
         /// What that probably means, if it can be told.
-        hint: &'static str,
+        hint: String,
         /// What the daemon tells.
-        source: GatewayError,
+        source: Box<GatewayError>,
+    },
+    /// The program was stopped without an answer.
+    #[error(
+        "{program} told no Plan within {seconds} s, and was stopped: does it wait for something? {advice}"
+    )]
+    Late {
+        /// The program's file.
+        program: String,
+        /// How long it ran.
+        seconds: u64,
+        /// How to let it run for longer.
+        advice: String,
+        /// The line of `main`.
+        sources: Vec<Source>,
     },
     /// The program's answer is none.
     #[error("{program} told no Plan: {why}; its `main` has to be `stagewright::main(build)`")]
@@ -126,6 +170,7 @@ impl RustError {
             Self::Declared { sources, .. }
             | Self::Compile { sources, .. }
             | Self::Panic { sources, .. }
+            | Self::Late { sources, .. }
             | Self::Problems { sources, .. } => sources,
             _ => &[],
         }
@@ -135,11 +180,10 @@ impl RustError {
     #[must_use]
     pub fn daemon(&self) -> Option<&GatewayError> {
         match self {
-            Self::Toolchain { source, .. }
-            | Self::Crates { source, .. }
-            | Self::Rustc { source, .. }
-            | Self::Ended { source, .. }
-            | Self::Daemon(source) => Some(source),
+            Self::Toolchain { source, .. } | Self::Rustc { source, .. } | Self::Ended { source, .. } => {
+                Some(source)
+            }
+            Self::Crates { source, .. } | Self::Daemon(source) => Some(source),
             _ => None,
         }
     }
@@ -159,11 +203,12 @@ impl From<&RustError> for GatewayError {
 /// The texts of a program's files, by the names that sites have for them.
 pub(super) type Texts = BTreeMap<String, String>;
 
-/// The ranges by file, in the order in which files come first. Files that are not the program's are left out.
+/// The ranges by file, in the order in which files come first. Files that are not the program's are left out, and so are
+/// large ones.
 pub(super) fn sources(texts: &Texts, ranges: impl IntoIterator<Item = (String, Range)>) -> Vec<Source> {
     let mut found: Vec<Source> = Vec::new();
-    for (file, range) in ranges {
-        let Some(text) = texts.get(&file) else { continue };
+    for (file, range) in ranges.into_iter().take(MAX_PLACES) {
+        let Some(text) = texts.get(&file).filter(|text| text.len() <= MAX_SOURCE) else { continue };
         let known = found.iter().position(|source| source.info.filename == file);
         let at = known.unwrap_or_else(|| {
             let info =
@@ -176,6 +221,15 @@ pub(super) fn sources(texts: &Texts, ranges: impl IntoIterator<Item = (String, R
         }
     }
     found
+}
+
+/// A text of at most about this many bytes, which says how many are left out.
+pub(super) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(most);
+    Cow::Owned(format!("{}…\n({} more bytes)", &text[..end], text.len() - end))
 }
 
 /// A site as a range of its line.
@@ -205,9 +259,24 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_and_many_places_are_cut() {
+        assert_eq!(shortened("ääää", 5), "ää…\n(4 more bytes)");
+        assert_eq!(shortened("ääää", 8), "ääää");
+        let texts: Texts = ["a.rs", "large.rs"]
+            .map(|file| (file.to_owned(), "x".repeat(if file == "a.rs" { 9 } else { MAX_SOURCE + 1 })))
+            .into();
+        let at = |file: &str, line| (file.to_owned(), lines(line, line));
+        let found =
+            sources(&texts, [at("large.rs", 1)].into_iter().chain((1..=100).map(|line| at("a.rs", line))));
+        let [source] = &found[..] else { panic!("{} files", found.len()) };
+        assert_eq!((source.info.filename.as_str(), source.ranges.len()), ("a.rs", MAX_PLACES - 1));
+    }
+
+    #[test]
     fn the_daemons_details_stay_with_a_message_of_ours() {
         let own = GatewayError::new("exit code: 134").with_source(&Source::default());
-        let error = RustError::Ended { program: "stages.rs".to_owned(), hint: "", source: own };
+        let error =
+            RustError::Ended { program: "stages.rs".to_owned(), hint: String::new(), source: Box::new(own) };
         let told = GatewayError::from(&error);
         assert_eq!(told.message(), "stages.rs ended without telling its Plan: exit code: 134");
         assert_eq!(told.sources().len(), 1);

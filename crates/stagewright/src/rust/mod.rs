@@ -11,39 +11,39 @@
 
 mod answer;
 mod error;
+mod files;
 mod head;
+mod limits;
 mod rustc;
 mod steps;
+mod toolchain;
 
 use buildkit_gateway::errdefs::{Position, Range};
-use buildkit_gateway::{
-    Channel, FileRange, FileStat, Gateway, GatewayError, ImageRequest, Ref, SolveOptions, Warning,
-};
-use buildkit_llb::{Definition, Graph, ImageRef, LocalIdentity, Platform, SourceFile};
+use buildkit_gateway::{Channel, FileRange, Gateway, GatewayError, ResolveMode, SolveOptions, Warning};
+use buildkit_llb::{Definition, Digest, ImageRef, LocalIdentity, Platform, SourceFile};
 use futures_util::future::try_join;
-use stagewright_plan::config::ImageConfig;
 
 pub use answer::Answer;
 pub use error::RustError;
+pub use limits::{LIMITS_ARG, Limits, LimitsError};
+pub use toolchain::{TOOLCHAIN, TOOLCHAIN_ARG};
 
-use error::{Texts, lines, sources};
-use head::Declared;
+pub(crate) use toolchain::Args;
+
+use crate::images::llb_mode;
+use error::{Texts, sources};
+use files::declared_error;
 use rustc::{Diagnostic, Diagnostics};
 use steps::{Inputs, Steps};
-
-/// The image that programs are compiled in, unless another is named.
-pub const TOOLCHAIN: &str = "rust:1-slim";
-/// The build arg that names another one.
-pub const TOOLCHAIN_ARG: &str = "STAGEWRIGHT_RUST";
 /// The image that carries the sources of the crates.
 pub const BUNDLE_IMAGE: &str = "stagewright/rust:1";
 
 /// Longest text that is read of a step's output at once, in bytes.
 const CHUNK: u64 = 8 << 20;
-/// Longer declared files are not shown in errors, in bytes.
-const MAX_SHOWN: u64 = 1 << 20;
-/// Bits of Go's `os.FileMode` of everything that is no regular file.
-const MODE_TYPE: u32 = 0x8f28_0000;
+/// How many of rustc's errors and warnings are told.
+const MAX_TOLD: usize = 20;
+/// How much of one of them is told, in bytes.
+const MAX_TEXT: usize = 16 << 10;
 
 /// A build program that is one Rust file.
 #[derive(Clone, Debug)]
@@ -54,12 +54,18 @@ pub struct Program {
     pub text: String,
     /// The files that it may declare, if there are any.
     pub beside: Option<Beside>,
-    /// The image that it is compiled in: [`TOOLCHAIN`], or one with `sh`, `sed`, `cargo`, `rustc` and a linker.
+    /// The image that it is compiled in: [`TOOLCHAIN`], or one with `sh`, `sed`, coreutils, `cargo`, `rustc` and a linker.
     pub toolchain: String,
     /// The sources of the crates that it uses.
     pub bundle: Bundle,
     /// The platform that compiles and runs it: the daemon's own.
     pub platform: Platform,
+    /// Where the daemon looks for the toolchain.
+    pub resolve_mode: ResolveMode,
+    /// Whether it is compiled and run whatever is cached.
+    pub no_cache: bool,
+    /// What compiling and running it may take.
+    pub limits: Limits,
 }
 
 /// The sources of the crates that programs use, in the directory `/stagewright`.
@@ -107,9 +113,8 @@ impl Program {
         }
         let mut texts: Texts = [(name.clone(), self.text.clone())].into();
         let declared = head::declared(&self.text).map_err(|wrong| declared_error(&texts, name, wrong))?;
-        let (toolchain, found) =
-            try_join(self.toolchain(gateway), self.declared_files(gateway, &declared, &texts)).await?;
-        let (reference, config) = toolchain;
+        let toolchain = toolchain::resolve(gateway, &self.toolchain, &self.platform, self.resolve_mode, name);
+        let (toolchain, found) = try_join(toolchain, self.declared_files(gateway, &declared, &texts)).await?;
         let paths: Vec<String> = found.iter().map(|(path, _)| path.clone()).collect();
         texts.extend(found.into_iter().filter_map(|(path, text)| Some((path, text?))));
         // The user's own file is the one that is compiled.
@@ -118,8 +123,8 @@ impl Program {
         let steps = Steps::new(&Inputs {
             file_name: name,
             text: &self.text,
-            toolchain: &reference,
-            toolchain_env: &config.config.env,
+            toolchain: &toolchain.reference,
+            toolchain_env: &toolchain.config.config.env,
             bundle: &self.bundle,
             beside: self
                 .beside
@@ -127,6 +132,9 @@ impl Program {
                 .filter(|_| !paths.is_empty())
                 .map(|beside| (beside, &paths[..])),
             platform: &self.platform,
+            resolve_mode: llb_mode(self.resolve_mode),
+            limits: self.limits,
+            no_cache: self.no_cache,
         })?;
         let said = self.said(gateway, &steps).await?;
         let diagnostics = Diagnostics::read(&said.text, |file| texts.contains_key(file));
@@ -134,9 +142,15 @@ impl Program {
             return Err(compile_error(name, &texts, &said.status, diagnostics));
         }
         let vertex = steps.graph.digest(steps.compile)?.to_string();
-        for warning in &diagnostics.warnings {
+        for warning in diagnostics.warnings.iter().take(MAX_TOLD) {
             // A daemon that takes no warning still builds.
             let _ = gateway.warn(&told(warning, &vertex, &texts)).await;
+        }
+        if let Some(more) = diagnostics.warnings.len().checked_sub(MAX_TOLD).filter(|more| *more > 0) {
+            let short = format!("and {more} more warnings in {name}");
+            let _ = gateway
+                .warn(&Warning { digest: vertex, level: 1, short, ..Warning::default() })
+                .await;
         }
         let file = SourceFile {
             filename: name.clone(),
@@ -145,89 +159,6 @@ impl Program {
             definition: None,
         };
         Ok(Compiled { file, platform: self.platform.clone(), steps, texts })
-    }
-
-    /// The toolchain with its digest, and its config.
-    async fn toolchain<C: Channel>(
-        &self,
-        gateway: &Gateway<C>,
-    ) -> Result<(ImageRef, ImageConfig), RustError> {
-        let name = || self.toolchain.clone();
-        let wrong = |source| RustError::ToolchainName { name: name(), source };
-        let reference: ImageRef = self.toolchain.parse().map_err(wrong)?;
-        let asked = ImageRequest {
-            reference: reference.to_string(),
-            platform: Some(self.platform.clone()),
-            log_name: format!("[{}] load config of {}", self.file_name, reference.familiar()),
-            ..ImageRequest::default()
-        };
-        let answer = gateway.resolve_image_config(&asked).await;
-        let answer = answer.map_err(|source| RustError::Toolchain { name: name(), source })?;
-        let config = ImageConfig::from_json(&answer.config)
-            .map_err(|error| RustError::ToolchainConfig { name: name(), why: error.to_string() })?;
-        // A source policy may have put another image in its place.
-        let mut found = reference;
-        if !answer.reference.is_empty() {
-            found = answer.reference.parse().map_err(wrong)?;
-        }
-        if !answer.digest.is_empty() {
-            found = found.with_digest(&answer.digest).map_err(wrong)?;
-        }
-        Ok((found, config))
-    }
-
-    /// The paths of the declared files, with the texts of those that are Rust.
-    async fn declared_files<C: Channel>(
-        &self,
-        gateway: &Gateway<C>,
-        declared: &[Declared],
-        texts: &Texts,
-    ) -> Result<Vec<(String, Option<String>)>, RustError> {
-        let wrong = |message: String, line: u32| {
-            declared_error(texts, &self.file_name, head::Wrong { message, line })
-        };
-        let Some(first) = declared.first() else { return Ok(Vec::new()) };
-        let Some(beside) = &self.beside else {
-            let message = format!("`{}` cannot be had: the program comes without a directory", first.path);
-            return Err(wrong(message, first.line));
-        };
-        let own = self.file_name.rsplit_once('/').map(|(directory, _)| directory);
-        let below = |path: &str| own.map_or_else(|| path.to_owned(), |own| format!("{own}/{path}"));
-        let paths: Vec<String> = declared.iter().map(|declared| below(&declared.path)).collect();
-        let mut graph = Graph::new();
-        let output = steps::beside_op(&mut graph, &self.file_name, beside, &paths)?;
-        let files = gateway.solve(&graph.definition(output)?, &SolveOptions::default()).await?;
-        let mut found = Vec::new();
-        for (one, path) in declared.iter().zip(&paths) {
-            let (directory, pattern) = path.rsplit_once('/').unwrap_or(("", path));
-            let (directories, entries): (Vec<FileStat>, Vec<FileStat>) =
-                list(gateway, &files, directory, pattern)
-                    .await?
-                    .into_iter()
-                    .partition(|stat| stat.is_dir());
-            if !one.is_pattern() && !directories.is_empty() {
-                let message = format!("`{0}` is a directory: declare its files, as in `{0}/*.rs`", one.path);
-                return Err(wrong(message, one.line));
-            }
-            if entries.is_empty() {
-                let message = format!("there is no `{}` beside {}", one.path, self.file_name);
-                return Err(wrong(message, one.line));
-            }
-            for stat in entries {
-                let name = String::from_utf8_lossy(&stat.path);
-                let path =
-                    if directory.is_empty() { name.into_owned() } else { format!("{directory}/{name}") };
-                let shown = path.ends_with(".rs") && stat.mode & MODE_TYPE == 0 && stat.size <= MAX_SHOWN;
-                let text = if shown {
-                    let bytes = gateway.read_file(&files, &format!("/{path}"), None).await?;
-                    String::from_utf8(bytes.to_vec()).ok()
-                } else {
-                    None
-                };
-                found.push((path, text));
-            }
-        }
-        Ok(found)
     }
 
     /// What rustc says.
@@ -244,9 +175,19 @@ impl Program {
         };
         let (status, text) = read.await.map_err(|source: GatewayError| match source.vertex() {
             Some(vertex) if vertex == crates => {
-                RustError::Crates { toolchain: self.toolchain.clone(), source }
+                // Otherwise it is cargo that has said why.
+                let hint = match source.exit_code() {
+                    Some(101) => "",
+                    _ => "; it needs `/bin/sh`, `sed`, coreutils, `cargo`, `rustc` 1.95 or later, a linker and a static libc",
+                };
+                RustError::Crates { toolchain: self.toolchain.clone(), hint, source }
             }
-            Some(vertex) if vertex == compile => RustError::Rustc { program: self.file_name.clone(), source },
+            Some(vertex) if is_vertex(&vertex, &compile) => {
+                let reached = self.limits.compile().reached(source.exit_code());
+                let hint = reached.map(|reached| format!("; {reached}; {}", self.limits.advice()));
+                let program = self.file_name.clone();
+                RustError::Rustc { program, hint: hint.unwrap_or_default(), source: Box::new(source) }
+            }
             _ => RustError::Daemon(source),
         })?;
         Ok(Said {
@@ -261,29 +202,10 @@ struct Said {
     text: String,
 }
 
-/// The entries of a directory that match, none if there is no such directory. Each step down is asked for first: so no
-/// failure to read can pass for absence.
-async fn list<C: Channel>(
-    gateway: &Gateway<C>,
-    files: &Ref,
-    directory: &str,
-    pattern: &str,
-) -> Result<Vec<FileStat>, RustError> {
-    let mut place = String::new();
-    for component in directory.split('/').filter(|component| !component.is_empty()) {
-        let above = if place.is_empty() { "/" } else { &place };
-        if gateway.read_dir(files, above, Some(component)).await?.is_empty() {
-            return Ok(Vec::new());
-        }
-        place = format!("{place}/{component}");
-    }
-    let place = if place.is_empty() { "/" } else { &place };
-    Ok(gateway.read_dir(files, place, Some(pattern)).await?)
-}
-
-fn declared_error(texts: &Texts, file: &str, wrong: head::Wrong) -> RustError {
-    let sources = sources(texts, [(file.to_owned(), lines(wrong.line, wrong.line))]);
-    RustError::Declared { message: format!("{file}:{}: {}", wrong.line, wrong.message), sources }
+/// Whether a daemon means a vertex by this digest. One that is asked for twice, once without cache, has another for that
+/// (BuildKit v0.34 `solver/jobs.go`).
+fn is_vertex(told: &str, vertex: &str) -> bool {
+    told == vertex || told == Digest::of(format!("{vertex}-ignorecache").as_bytes()).to_string()
 }
 
 fn compile_error(file: &str, texts: &Texts, status: &str, said: Diagnostics) -> RustError {
@@ -293,16 +215,16 @@ fn compile_error(file: &str, texts: &Texts, status: &str, said: Diagnostics) -> 
         count => format!("{count} errors"),
     };
     let mut message = format!("{file} does not compile: {count}");
-    let rendered = said
-        .errors
-        .iter()
-        .map(|error| error.rendered.as_str())
-        .chain([said.other.trim()]);
+    let told = said.errors.iter().take(MAX_TOLD);
+    let rendered = told.clone().map(|error| error.rendered.as_str()).chain([said.other.trim()]);
     for text in rendered.filter(|text| !text.is_empty()) {
         message.push_str("\n\n");
-        message.push_str(text);
+        message.push_str(&error::shortened(text, MAX_TEXT));
     }
-    let spans = said.errors.iter().flat_map(|error| &error.spans);
+    if let Some(more) = said.errors.len().checked_sub(MAX_TOLD).filter(|more| *more > 0) {
+        message.push_str(&format!("\n\nand {more} more"));
+    }
+    let spans = told.flat_map(|error| &error.spans);
     let sources = sources(texts, spans.map(range));
     RustError::Compile { message, sources }
 }
@@ -311,8 +233,11 @@ fn told(warning: &Diagnostic, vertex: &str, texts: &Texts) -> Warning {
     Warning {
         digest: vertex.to_owned(),
         level: 1,
-        short: warning.message.clone(),
-        detail: warning.rendered.lines().map(str::to_owned).collect(),
+        short: error::shortened(&warning.message, MAX_TEXT).into_owned(),
+        detail: error::shortened(&warning.rendered, MAX_TEXT)
+            .lines()
+            .map(str::to_owned)
+            .collect(),
         url: String::new(),
         source: sources(texts, warning.spans.iter().map(range)).into_iter().next(),
     }

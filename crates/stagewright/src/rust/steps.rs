@@ -4,9 +4,10 @@
 
 use buildkit_llb::{
     Action, CopyAction, ExecOp, FileOp, Graph, ImageRef, ImageSource, LocalSource, Metadata, MkdirAction,
-    MkfileAction, Mount, Network, OpError, OpId, Output, Platform, Range, SourceFile, Ulimit,
+    MkfileAction, Mount, Network, OpError, OpId, Output, Owner, Platform, Range, ResolveMode, SourceFile,
 };
 
+use super::limits::{Limits, StepLimits};
 use super::{Beside, Bundle};
 
 /// Where the sources of the crates are: in their image, and in the step that compiles them.
@@ -23,14 +24,15 @@ pub(super) const PROGRAM: &str = "/program";
 pub(super) const STATUS: &str = "/status";
 pub(super) const DIAGNOSTICS: &str = "/diagnostics.json";
 /// What the running step makes.
-pub(super) const DESCRIPTION: &str = "description.json";
+pub(super) const DESCRIPTION: &str = "/made/description.json";
 
-/// Processor time of a run, in seconds. The first process of a container heeds no SIGXCPU: at the hard limit it is killed.
-const RUN_SECONDS: i64 = 20;
-/// Memory of a run, in bytes.
-const RUN_MEMORY: i64 = 2 << 30;
-/// Longest file that a run may write, in bytes.
-const RUN_FILE: i64 = 64 << 20;
+/// Whom programs run as: a user whose processes can be counted, and who can write nowhere else.
+const USER: u32 = 60_613;
+/// The directory of the running step's output that is that user's.
+const MADE: &str = "/made";
+
+/// Files of the compiler beside those that it makes, in bytes.
+const TEMPORARY: i64 = 512 << 20;
 
 /// Compiles the crates for the toolchain's own machine. Naming the target keeps what runs in the compiler apart from
 /// what is linked into programs, so that only the latter and the macros are kept.
@@ -42,16 +44,22 @@ mv /out/target/"$host"/debug/deps/*.rlib /out/target/debug/deps/*.so /out/
 rm -r /out/target
 "#;
 
-/// Compiles the program. It succeeds whatever rustc says, so that the answer is kept, and read as data.
+/// Compiles the program. It succeeds whatever rustc says, so that the answer is kept, and read as data. What reaches a limit
+/// is no answer: 0, 1 and 101 are all that rustc ends with by itself.
 const COMPILE_PROGRAM: &str = r#"set -u
 file=$1
+limit=$2
 set --
 for crate in stagewright schemars serde serde_json; do
     set -- "$@" --extern "$crate=$(echo /crates/lib"$crate"-*.rlib)"
 done
-rustc --edition 2024 --crate-name program --error-format json -L dependency=/crates "$@" \
+timeout "$limit" rustc --edition 2024 --crate-name program --error-format json -L dependency=/crates "$@" \
     -C target-feature=+crt-static -C strip=symbols -o /out/program -- "$file" 2>/out/diagnostics.json
-echo $? >/out/status
+status=$?
+case $status in
+0 | 1 | 101) echo $status >/out/status ;;
+*) head -c 4096 /out/diagnostics.json >&2; exit $status ;;
+esac
 "#;
 
 /// The steps up to the compiled program.
@@ -62,6 +70,8 @@ pub(super) struct Steps {
     pub(super) compile: OpId,
     /// What the compiling step makes.
     pub(super) compiled: Output,
+    pub(super) limits: Limits,
+    no_cache: bool,
 }
 
 /// What is compiled, and with what.
@@ -75,16 +85,21 @@ pub(super) struct Inputs<'a> {
     /// Where the declared files are, and their paths there.
     pub(super) beside: Option<(&'a Beside, &'a [String])>,
     pub(super) platform: &'a Platform,
+    pub(super) resolve_mode: ResolveMode,
+    pub(super) limits: Limits,
+    /// Whether the program is compiled and run, cached or not. The crates are not its own.
+    pub(super) no_cache: bool,
 }
 
 impl Steps {
     pub(super) fn new(inputs: &Inputs<'_>) -> Result<Self, OpError> {
-        let Inputs { file_name, toolchain, platform, .. } = inputs;
+        let Inputs { file_name, toolchain, platform, resolve_mode, limits, .. } = inputs;
         let mut graph = Graph::new();
-        let root = ImageSource::new((*toolchain).clone(), (*platform).clone());
+        let mut root = ImageSource::new((*toolchain).clone(), (*platform).clone());
+        root.resolve_mode = *resolve_mode;
         let root = graph.add(root, Metadata::default())?.root();
 
-        let bundle = bundle(&mut graph, inputs.bundle, platform)?;
+        let bundle = bundle(&mut graph, inputs)?;
         let mut crates = exec(inputs, root, &["/bin/sh", "-c", COMPILE_CRATES]);
         crates.cwd = format!("{BUNDLE}/frontends/bundle");
         crates.mounts.push(Mount::bind(BUNDLE, bundle).selecting(BUNDLE).readonly());
@@ -94,15 +109,19 @@ impl Steps {
         let rlibs = crates.output(made.unwrap_or_default());
 
         let sources = files(&mut graph, inputs)?;
-        let mut compile = exec(inputs, root, &["/bin/sh", "-c", COMPILE_PROGRAM, "sh", file_name]);
+        let most = limits.compile();
+        let clock = most.clock.to_string();
+        let mut compile = exec(inputs, root, &["/bin/sh", "-c", COMPILE_PROGRAM, "sh", file_name, &clock]);
+        compile.ulimits = most.ulimits();
         compile.cwd = SOURCES.to_owned();
         compile.mounts.push(Mount::bind(CRATES, Some(rlibs)).readonly());
         compile.mounts.push(Mount::bind(SOURCES, Some(sources)).readonly());
         compile.mounts.push(Mount::bind(OUT, None));
         let made = compile.output_at(OUT);
-        let compile = graph.add(compile, named(file_name, "compile"))?;
+        let metadata = Metadata { ignore_cache: inputs.no_cache, ..named(file_name, "compile") };
+        let compile = graph.add(compile, metadata)?;
         let compiled = compile.output(made.unwrap_or_default());
-        Ok(Self { graph, crates, compile, compiled })
+        Ok(Self { graph, crates, compile, compiled, limits: *limits, no_cache: inputs.no_cache })
     }
 
     /// The step that runs the program with these arguments, and what it makes.
@@ -116,19 +135,24 @@ impl Steps {
         platform: &Platform,
     ) -> Result<(Graph, OpId, Output), OpError> {
         let mut graph = self.graph.clone();
-        let first = [PROGRAM.to_owned(), "--describe".to_owned(), format!("{OUT}/{DESCRIPTION}")];
+        let mut made = MkdirAction::new(MADE, 0o755);
+        made.owner = Some(Owner::ids(USER, USER));
+        let made =
+            graph.add(FileOp::chain(None, [made]), named(&file.filename, "make a place for its Plan"))?;
+        let first = [PROGRAM.to_owned(), "--describe".to_owned(), format!("{OUT}{DESCRIPTION}")];
         let mut run = ExecOp::new(None, first.into_iter().chain(arguments), platform.clone());
         run.mounts = vec![
             Mount::bind("/", None),
             Mount::bind(PROGRAM, Some(self.compiled)).selecting(PROGRAM).readonly(),
-            Mount::bind(OUT, None),
+            Mount::bind(OUT, Some(made.root())),
         ];
         run.network = Network::None;
-        run.ulimits = [("cpu", RUN_SECONDS), ("data", RUN_MEMORY), ("fsize", RUN_FILE)]
-            .map(|(name, most)| Ulimit { name: name.to_owned(), soft: most, hard: most })
-            .into();
+        run.user = format!("{USER}:{USER}");
+        run.ulimits = self.limits.run().ulimits();
+        run.ulimits.push(StepLimits::processes());
         let made = run.output_at(OUT);
-        let run = graph.add(run, named(&file.filename, about))?;
+        let metadata = Metadata { ignore_cache: self.no_cache, ..named(&file.filename, about) };
+        let run = graph.add(run, metadata)?;
         if let Some(line) = main_line(&file.data) {
             let id = graph.add_file(file.clone());
             graph.locate(run, id, vec![Range::lines(line, line)])?;
@@ -141,17 +165,18 @@ impl Steps {
 /// get the directories that things are mounted on.
 fn exec(inputs: &Inputs<'_>, root: Output, args: &[&str]) -> ExecOp {
     let mut exec = ExecOp::new(Some(root), args.iter().copied(), inputs.platform.clone());
-    exec.mounts = vec![Mount::bind("/", Some(root)), Mount::tmpfs("/tmp", 0)];
+    exec.mounts = vec![Mount::bind("/", Some(root)), Mount::tmpfs("/tmp", TEMPORARY)];
     exec.env = inputs.toolchain_env.to_vec();
     exec.network = Network::None;
     exec
 }
 
-fn bundle(graph: &mut Graph, bundle: &Bundle, platform: &Platform) -> Result<Option<Output>, OpError> {
-    match bundle {
+fn bundle(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Option<Output>, OpError> {
+    match inputs.bundle {
         Bundle::Definition(definition) => graph.embed(definition),
         Bundle::Image(image) => {
-            let image = ImageSource::new(image.clone(), platform.clone());
+            let mut image = ImageSource::new(image.clone(), inputs.platform.clone());
+            image.resolve_mode = inputs.resolve_mode;
             Ok(Some(graph.add(image, Metadata::default())?.root()))
         }
     }
@@ -203,7 +228,7 @@ fn named(file_name: &str, what: &str) -> Metadata {
 }
 
 /// The line of `main`: where a program is shown that ends without a word.
-fn main_line(text: &[u8]) -> Option<i32> {
+pub(super) fn main_line(text: &[u8]) -> Option<i32> {
     let text = std::str::from_utf8(text).ok()?;
     (1..)
         .zip(text.lines())

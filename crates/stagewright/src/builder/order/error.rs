@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use buildkit_llb::PlatformError;
 use stagewright_plan::lower::ArgError;
 
 use crate::builder::output::OutputError;
@@ -51,7 +52,10 @@ pub enum OptionsError {
         known: Vec<String>,
     },
     /// A tester has no image.
-    #[error("target `{target}` is a tester: it passes or fails, and there is nothing to {what}")]
+    #[error(
+        "target `{target}` is a tester: it passes or fails, and there is nothing to {what}; where it has reports, \
+         type=local and type=tar take them"
+    )]
     Tester {
         /// The target.
         target: String,
@@ -127,6 +131,14 @@ pub enum OptionsError {
     /// The main context, given by name.
     #[error("context `context` is the build's own directory, and is not given by name: give it as DIRECTORY")]
     MainContext,
+    /// A context for a platform that is none.
+    #[error("context `{given}`: {source}; write NAME, or NAME::OS/ARCH for one that is for a platform alone")]
+    ContextPlatform {
+        /// What was given.
+        given: String,
+        /// Why.
+        source: PlatformError,
+    },
     /// A cache that several targets would write.
     #[error("a cache is written by one target, not by {}: name one with `--target`", .0.join(", "))]
     SharedCache(Vec<String>),

@@ -20,7 +20,7 @@ use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
 
-use super::context::ContextSource;
+use super::context::{ContextSource, name_and_platform};
 use super::options::BuildOptions;
 use super::output::{Dest, LOCAL_ATTRS, Output, OutputKind};
 use taken::Taken;
@@ -78,7 +78,27 @@ pub(super) fn orders(
         return Err(OptionsError::SharedCache(names.into_iter().map(str::to_owned).collect()));
     }
     let tags = tags(&options.tags, &images, &testers.collect::<Vec<_>>())?;
-    let outputs = outputs(options, &images, &names)?;
+    // What a tester has to give are its reports, which are files and no image.
+    let takes = |output: &Output, (target, role): &(&Target, Role)| {
+        let reports = plan.plan().stage(&target.stage).is_some_and(|stage| !stage.reports.is_empty());
+        let files = matches!(output.kind, OutputKind::Local | OutputKind::Tar);
+        role.is_image() || (reports && files && (images.is_empty() || output.is_per_target()))
+    };
+    let outputs = outputs(options);
+    for output in outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly) {
+        let what = if output.pushes() { "push" } else { "export" };
+        match targets.iter().filter(|target| takes(output, target)).count() {
+            0 => return Err(OptionsError::Tester { target: names[0].to_owned(), what }),
+            1 => {}
+            _ if output.is_per_target() => {}
+            _ => {
+                return Err(OptionsError::SharedDest {
+                    output: output.to_string(),
+                    stdout: output.is_stdout(),
+                });
+            }
+        }
+    }
 
     if let (Some(tag), false) = (options.tags.first(), outputs.is_empty())
         && !outputs.iter().any(Output::takes_tags)
@@ -92,19 +112,19 @@ pub(super) fn orders(
     let contexts = options.contexts.values().chain([&options.context]);
     let kept = contexts.filter_map(ContextSource::directory).chain(home.as_deref());
     let mut taken = Taken::keeping(kept.chain([Path::new(".")]));
-    for (target, role) in &targets {
+    for built in &targets {
+        let (target, role) = built;
         let tags = tags.get(target.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut exports = Vec::new();
-        if role.is_image() {
-            for output in outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly) {
-                exports.push(export(output, &target.name, tags)?);
+        let sent = outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly);
+        for output in sent.filter(|output| takes(output, built)) {
+            exports.push(export(output, &target.name, tags)?);
+        }
+        if role.is_image() && outputs.is_empty() && !tags.is_empty() {
+            if !stores_images {
+                return Err(OptionsError::NoImageStore { target: target.name.clone() });
             }
-            if outputs.is_empty() && !tags.is_empty() {
-                if !stores_images {
-                    return Err(OptionsError::NoImageStore { target: target.name.clone() });
-                }
-                exports.push(export(&Output::image(), &target.name, tags)?);
-            }
+            exports.push(export(&Output::image(), &target.name, tags)?);
         }
         for sent in exports.iter().filter_map(|export| export.sent.as_ref()) {
             taken.take(sent)?;
@@ -160,13 +180,17 @@ fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role
 }
 
 fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) -> Result<(), OptionsError> {
-    if options.contexts.contains_key(MAIN_CONTEXT) {
+    let mut names = Vec::new();
+    for given in options.contexts.keys() {
+        let wrong = |source| OptionsError::ContextPlatform { given: given.clone(), source };
+        names.push(name_and_platform(given).map_err(wrong)?.0);
+    }
+    if names.contains(&MAIN_CONTEXT) {
         return Err(OptionsError::MainContext);
     }
     let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
-    let given: BTreeSet<String> = options.contexts.keys().map(|name| context_name(name)).collect();
-    let keys: BTreeSet<ContextKey> =
-        options.contexts.keys().flat_map(|name| ContextKey::both(name)).collect();
+    let given: BTreeSet<String> = names.iter().map(|name| context_name(name)).collect();
+    let keys: BTreeSet<ContextKey> = names.iter().flat_map(|name| ContextKey::both(name)).collect();
     let read = |targets: &[&str]| {
         let requests = contexts(plan, targets, &keys).into_iter();
         requests
@@ -237,8 +261,8 @@ fn tags<'a>(
     Ok(named)
 }
 
-/// What is done with every image.
-fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<Vec<Output>, OptionsError> {
+/// What is done with every result.
+fn outputs(options: &BuildOptions) -> Vec<Output> {
     let mut outputs = options.outputs.clone();
     if options.push && !outputs.iter().any(Output::pushes) {
         // An image that is named already is pushed as it is, not exported a second time.
@@ -247,18 +271,7 @@ fn outputs(options: &BuildOptions, images: &[&str], targets: &[&str]) -> Result<
             None => outputs.push(Output::push()),
         }
     }
-    let mut sent = outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly);
-    if let (Some(output), []) = (sent.next(), images) {
-        let what = if output.pushes() { "push" } else { "export" };
-        return Err(OptionsError::Tester { target: targets[0].to_owned(), what });
-    }
-    if images.len() > 1 {
-        let shared = outputs.iter().find(|output| !output.is_per_target());
-        if let Some(output) = shared {
-            return Err(OptionsError::SharedDest { output: output.to_string(), stdout: output.is_stdout() });
-        }
-    }
-    Ok(outputs)
+    outputs
 }
 
 fn export(output: &Output, target: &str, tags: &[String]) -> Result<Export, OptionsError> {
