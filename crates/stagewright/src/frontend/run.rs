@@ -52,8 +52,14 @@ impl From<RunError> for GatewayError {
 }
 
 /// Serves a program as a frontend, and gives the code to exit with.
-pub(crate) fn serve(program: &impl Program) -> ExitCode {
-    buildkit_frontend::serve(&CAPS, async |frontend| run(program, frontend).await.map_err(told::placed))
+pub(crate) fn serve<P: Program>(program: &P) -> ExitCode {
+    buildkit_frontend::serve(&CAPS, async |frontend| {
+        // In a file with args of its own, what is wrong with them belongs to its head.
+        run(program, frontend).await.map_err(|error| match P::LANGUAGE {
+            "Rust" => told::placed(error),
+            _ => error,
+        })
+    })
 }
 
 async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResult, GatewayError> {
