@@ -95,19 +95,6 @@ pub(crate) async fn eventually(what: &str, limit: Duration, condition: impl Fn()
     }
 }
 
-/// Has the daemon forget the steps with this text, which nothing uses any more.
-pub(crate) async fn forget(salt: &str) {
-    let filter = format!("description~={salt}");
-    let prune = ["prune", "--all", "--filter", &*filter];
-    let du = ["du", "--filter", &*filter, "--format", "{{json .}}"];
-    eventually(&format!("the daemon forgets {salt}"), Duration::from_secs(60), || {
-        stdout(Command::new("buildctl").args(prune));
-        let left = stdout(Command::new("buildctl").args(du));
-        !String::from_utf8_lossy(&left).contains(salt)
-    })
-    .await;
-}
-
 /// Waits until the daemon has let go of the files that it took from a directory under this name.
 ///
 /// It does so in its own time after a build's end. A build that comes earlier takes the directory whole, whatever

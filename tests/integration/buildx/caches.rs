@@ -1,10 +1,13 @@
 //! What is taken from caches, and what is not.
 
+use std::process::Command;
+use std::time::Duration;
+
 use stagewright_tests::Buildx;
 use stagewright_tests::buildx::Ended;
 use tempfile::TempDir;
 
-use crate::support::{directory, forget, image, unique};
+use crate::support::{directory, eventually, image, stdout, unique};
 
 /// Two stages with one step each, and an image of both.
 fn project(salt: &str) -> TempDir {
@@ -40,6 +43,19 @@ fn build(project: &TempDir, arguments: &[&str]) -> Ended {
     let buildx = Buildx::new();
     let build = buildx.build(project.path()).args(["-f", "stages.yaml"]);
     build.args(arguments.iter().copied()).run().expect_success()
+}
+
+/// Has the daemon forget the steps with this text, which nothing uses any more.
+async fn forget(salt: &str) {
+    let filter = format!("description~={salt}");
+    let prune = ["prune", "--all", "--filter", &*filter];
+    let du = ["du", "--filter", &*filter, "--format", "{{json .}}"];
+    eventually(&format!("the daemon forgets {salt}"), Duration::from_secs(60), || {
+        stdout(Command::new("buildctl").args(prune));
+        let left = stdout(Command::new("buildctl").args(du));
+        !String::from_utf8_lossy(&left).contains(salt)
+    })
+    .await;
 }
 
 #[test]

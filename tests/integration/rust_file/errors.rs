@@ -145,11 +145,31 @@ async fn without_cache_a_program_is_compiled_and_asked_again() {
     assert!(error.message().starts_with("stages.rs ended without telling its Plan: "), "{error}");
 }
 
+#[tokio::test]
+async fn memory_is_bounded() {
+    let text = program(
+        r#"    let much = vec![1u8; 3 << 30];
+    Targets::new().product(b.runtime(format!("a{}", much[7]), Scratch))"#,
+    );
+    let asked = Case::new(text).ask().await;
+    let error = asked.error();
+    assert!(error.message().contains("2 GiB of memory"), "{error}");
+    assert!(asked.log().contains("memory allocation of 3221225472 bytes failed"), "{}", asked.log());
+}
+
 /// A program without end, and with a parameter that makes its runs unlike all others.
 pub(super) fn endless() -> String {
     let body = "    while b.platform().os != \"nowhere\" {}\n    panic!()";
     let text = program(body).replace("_: ()", "_: Params");
     format!("{text}#[derive(Deserialize, JsonSchema)]\nstruct Params {{ _salt: String }}\n")
+}
+
+#[tokio::test]
+async fn processor_time_is_bounded() {
+    let error = Case::new(endless()).arg("_salt", &unique()).ask().await.error();
+    assert!(error.message().contains("is there a loop without end?"), "{error}");
+    assert_eq!(error.exit_code(), Some(137));
+    assert_eq!(marked(&error, "stages.rs"), [line_of(&endless(), "fn main")]);
 }
 
 #[tokio::test]

@@ -34,23 +34,6 @@ fn check(ended: &Ended, expected: &[&str]) {
     }
 }
 
-#[test]
-fn compiling_has_limits_of_memory_and_processor_time() {
-    let endless = "#![allow(long_running_const_eval)]\n".to_owned()
-        + &with("pub const N: u64 = { let mut n = 0u64; while n < u64::MAX { n += 1 } n };")
-            .replace("Targets::new()", "let _ = N;\n    Targets::new()");
-    check(
-        &failed("0.2", &endless),
-        &[
-            "stages.rs cannot be compiled: ",
-            "it was stopped after 12 s of processor time",
-            "`--build-arg STAGEWRIGHT_RUST_LIMITS=0.8` allows four times as much of everything",
-        ],
-    );
-    let large = with("pub static ZEROES: &[u8] = include_bytes!(\"/dev/zero\");");
-    check(&failed("0.25", &large), &["/dev/zero", "memory"]);
-}
-
 /// The compiler waits for what nobody writes: it has opened its own output for reading.
 #[test]
 fn compiling_ends_by_the_clock() {
@@ -62,52 +45,6 @@ fn compiling_ends_by_the_clock() {
 fn compiling_writes_no_file_without_end() {
     let large = with("#[used]\npub static LARGE: [u8; 60 << 20] = [7; 60 << 20];");
     check(&failed("0.2", &large), &["it wrote a file of more than 51 MiB", "STAGEWRIGHT_RUST_LIMITS=0.8"]);
-}
-
-#[test]
-fn running_ends_by_processor_time_and_by_the_clock() {
-    check(
-        &failed(
-            "0.1",
-            &doing("loop {}")
-                .replace("\n    Targets::new()", "\n    #[allow(unreachable_code)]\n    Targets::new()"),
-        ),
-        &[
-            "killed, most likely after 2 s of processor time: is there a loop without end?",
-            "STAGEWRIGHT_RUST_LIMITS=0.4",
-        ],
-    );
-    check(
-        &failed("0.1", &doing("std::thread::sleep(std::time::Duration::from_secs(3600));")),
-        &[
-            "stages.rs told no Plan within 6 s, and was stopped: does it wait for something? if it needs more, ",
-            ">>> fn main() -> ExitCode {",
-        ],
-    );
-}
-
-#[test]
-fn running_has_limits_of_memory_files_and_processes() {
-    check(
-        &failed("0.1", &doing("drop(std::hint::black_box(vec![1u8; 1 << 30]));")),
-        &["memory allocation of 1073741824 bytes failed", "its 204 MiB of memory"],
-    );
-    check(
-        &failed("0.1", &doing("std::fs::write(\"/out/made/x\", vec![1u8; 8 << 20]).unwrap();")),
-        &["File too large"],
-    );
-    check(&failed("0.1", &doing("std::fs::write(\"/x\", \"x\").unwrap();")), &["Permission denied"]);
-    // Each copy makes more of them, until there may be no more.
-    let bomb = "let mut last = None;
-    for _ in 0..1000 {
-        let words = std::env::args().skip(1);
-        match std::process::Command::new(\"/program\").args(words).spawn() {
-            Ok(child) => last = Some(child),
-            Err(error) => panic!(\"no more: {error}\"),
-        }
-    }
-    drop(last);";
-    check(&failed("0.1", &doing(bomb)), &["no more: Resource temporarily unavailable"]);
 }
 
 #[test]

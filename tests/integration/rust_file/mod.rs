@@ -6,7 +6,6 @@ mod limits;
 mod sandbox;
 mod steps;
 mod syntax;
-mod tool;
 mod toolchain;
 
 use std::fs;

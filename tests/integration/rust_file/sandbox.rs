@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use stagewright::{Build, BuildOptions, Output, Scratch, Targets};
+use stagewright::{Build, BuildOptions, Scratch, Targets};
 
 use super::{Case, SECRET, program};
-use crate::support::{builder, directory, end, image, unique};
+use crate::support::{builder, directory, end, unique};
 
 /// Tries everything, and tells what it saw as the names of environment variables.
 const SPY: &str = r#"    let mut seen = Vec::new();
@@ -90,54 +90,6 @@ async fn a_program_has_no_network_no_secrets_and_no_files() {
         told("MEMORY"),
         told("USER")
     );
-}
-
-/// A compiler that says what it sees before it compiles a program.
-const SPYING: &str = r#"#!/bin/bash
-case "$*" in *"--crate-name program"*)
-    exec 4>&2 2>/dev/null
-    (exec 3<>/dev/tcp/HOST/PORT) && echo "spy: network" >&4
-    sed 's/:.*//' /proc/net/dev | sed 1,2d | tr -d ' ' | sed 's/^/spy: interface /' >&4
-    (cd /src && find . -type f) | sed 's/^/spy: source /' >&4
-    env | grep -i -e ssh -e SECRET | sed 's/^/spy: env /' >&4
-    grep -rlF SECRET /run /tmp /src /root /crates | sed 's/^/spy: secret /' >&4
-    ls /run/secrets /run/buildkit /ssh-agent* | sed 's/^/spy: run /' >&4
-    exit 1 ;;
-esac
-exec REAL "$@"
-"#;
-
-#[tokio::test]
-async fn what_compiles_a_program_reaches_nothing() {
-    let registry = stagewright_tests::Environment::get().registry;
-    let (host, port) = registry.address().rsplit_once(':').unwrap();
-    let script = SPYING.replace("HOST", host).replace("PORT", port).replace("SECRET", SECRET);
-    let name = image("spying", &unique());
-    let describe = move |b: &Build, (): ()| {
-        // Where the compiler is depends on who made the image.
-        let spy = script.clone();
-        let run = format!(
-            "real=$(command -v rustc) && mv $real $real-real && cat >$real <<'END' && sed -i \"s,REAL,$real-real,\" $real \
-             && chmod 755 $real\n{spy}END\n"
-        );
-        let toolchain = b.base("toolchain", stagewright::rust::TOOLCHAIN).run(run);
-        Targets::new().product(toolchain.runtime("app"))
-    };
-    let nothing = directory(&[]);
-    let options = BuildOptions::new(nothing.path()).tag(&name).output(Output::push());
-    end(builder().await.build(describe, &options).await.unwrap())
-        .await
-        .expect_success();
-
-    let directory = directory(&[("undeclared.txt", "of the context"), ("declared.txt", "")]);
-    let text = program("    Targets::new()").replacen('\n', "\n// files=declared.txt\n", 1);
-    let mut case = Case::new(format!("{text}// {}\n", unique()));
-    case.directory = Some(directory.path().to_owned());
-    case.toolchain = name;
-    let error = case.ask().await.error();
-    let mut seen: Vec<&str> = error.message().lines().filter_map(|line| line.strip_prefix("spy: ")).collect();
-    seen.sort_unstable();
-    assert_eq!(seen, ["interface lo", "source ./declared.txt", "source ./stages.rs"], "{error}");
 }
 
 /// The compiler reads files for a program, too: those of its own container.

@@ -2,16 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 use stagewright_tests::buildx::Ended;
-use stagewright_tests::{Buildx, GitServer, signal};
+use stagewright_tests::{Buildx, signal};
 
 use super::errors::endless;
 use super::{describes, line_of, program, runs};
-use crate::support::{directory, eventually, example, replace, stdout, unique};
+use crate::support::{directory, eventually, example, replace, unique};
 
 /// A target of the project's `stages.rs`.
 fn build(project: &Path, arguments: &[&str]) -> Ended {
@@ -63,54 +62,6 @@ fn an_example_is_built_and_only_what_changed_runs_again() {
     let ran = of_build(&line);
     assert!(ran.iter().all(|name| name.starts_with("[shared")), "{line}");
     assert!(ran.iter().any(|name| name.contains(&salt)), "{line}");
-}
-
-#[test]
-fn a_repositorys_directory_is_a_project() {
-    let word = unique();
-    let text = program(
-        "    let made = b.runtime(\"app\", Scratch).file(\"/declared\", include_str!(\"presets/word.txt\"));
-    Targets::new().product(made.copy(b.context().all(), \"/\"))",
-    )
-    .replacen('\n', "\n// files=presets/*.txt\n", 1);
-    let files = [
-        ("project/stages.rs", text.as_str()),
-        ("project/presets/word.txt", &word),
-        ("stages.rs", "of the top"),
-        ("presets/word.txt", "of the top"),
-    ];
-    let server = GitServer::start(&files);
-    let out = tempfile::tempdir().unwrap();
-    let output = format!("type=local,dest={}", out.path().display());
-    let ended = Buildx::new()
-        .build(format!("{}#main:project", server.url()))
-        .args(["-f", "stages.rs", "--output", &*output])
-        .run()
-        .expect_success();
-    assert_eq!(fs::read_to_string(out.path().join("declared")).unwrap(), word, "{ended}");
-    assert_eq!(
-        stagewright_tests::names(out.path()),
-        ["declared", "presets", "presets/word.txt", "stages.rs"]
-    );
-
-    // As `contextsubdir` the directory is that of what is built: the program's path is from the top.
-    let server = GitServer::start(&[
-        ("build/stages.rs", text.as_str()),
-        ("build/presets/word.txt", &word),
-        ("project/only", &word),
-    ]);
-    fs::remove_file(out.path().join("declared")).unwrap();
-    let output = stdout(Command::new("buildctl").args([
-        "build",
-        "--frontend=gateway.v0",
-        "--opt=source=docker.io/stagewright/rust:1",
-        &format!("--opt=context={}", server.url()),
-        "--opt=contextsubdir=project",
-        "--opt=filename=build/stages.rs",
-        &format!("--output=type=local,dest={}", out.path().join("sub").display()),
-    ]));
-    drop(output);
-    assert_eq!(stagewright_tests::names(&out.path().join("sub")), ["declared", "only"]);
 }
 
 /// The lines that docker's output marks, by the numbers that it gives them.
