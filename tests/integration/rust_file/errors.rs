@@ -64,13 +64,17 @@ async fn a_panic_is_at_its_line() {
         r#"    let none: Option<&str> = None;
     Targets::new().product(b.runtime(none.expect("a name is given"), Scratch))"#,
     );
+    let text = format!("{text}// {}\n", unique());
     let asked = Case::new(&text).ask().await;
     let error = asked.error();
     let line = line_of(&text, "none.expect");
     assert_eq!(marked(&error, "stages.rs"), [line]);
     assert_eq!(error.message(), format!("stages.rs panicked at stages.rs:{line}:43: a name is given"));
     assert!(asked.log().contains("a name is given"));
-    assert_eq!(Case::new(&text).ask().await.ran(), Vec::<String>::new());
+    let mut again = Case::new(&text).ask().await.ran();
+    // What another test makes without the cache at the same time is shown here, too.
+    again.retain(|name| name != "compile the crates of stagewright");
+    assert_eq!(again, Vec::<String>::new());
 }
 
 #[tokio::test]
