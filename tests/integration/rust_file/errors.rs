@@ -60,17 +60,18 @@ async fn a_warning_is_shown_and_refuses_nothing() {
 
 #[tokio::test]
 async fn a_panic_is_at_its_line() {
+    let said = format!("a name is given to {}", unique());
     let text = program(
         r#"    let none: Option<&str> = None;
-    Targets::new().product(b.runtime(none.expect("a name is given"), Scratch))"#,
+    Targets::new().product(b.runtime(none.expect("a name"), Scratch))"#,
     );
-    let text = format!("{text}// {}\n", unique());
+    let text = text.replace("a name", &said);
     let asked = Case::new(&text).ask().await;
     let error = asked.error();
     let line = line_of(&text, "none.expect");
     assert_eq!(marked(&error, "stages.rs"), [line]);
-    assert_eq!(error.message(), format!("stages.rs panicked at stages.rs:{line}:43: a name is given"));
-    assert!(asked.log().contains("a name is given"));
+    assert_eq!(error.message(), format!("stages.rs panicked at stages.rs:{line}:43: {said}"));
+    assert!(asked.log().contains(&said), "{}", asked.log());
     let mut again = Case::new(&text).ask().await.ran();
     // What another test makes without the cache at the same time is shown here, too.
     again.retain(|name| name != "compile the crates of stagewright");
