@@ -5,7 +5,7 @@ use std::time::Duration;
 use buildkit_gateway::{Channel, FileRange, Gateway, GatewayError, Ref, SolveOptions};
 use buildkit_llb::Platform;
 use futures_util::future::try_join_all;
-use serde_json::Value;
+use serde::Deserialize;
 use stagewright_plan::params::is_predefined;
 use stagewright_plan::plan::VERSION as PLAN_VERSION;
 use stagewright_plan::{Parameter, Plan, Problems};
@@ -184,19 +184,39 @@ async fn read_description<C: Channel>(
     Ok(Some(text))
 }
 
+/// The version of a description, or of a Plan, whatever else it has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: Option<u64>,
+}
+
+/// The Plan of a description, if it has one.
+#[derive(Deserialize)]
+struct Planned {
+    outcome: Option<PlannedOutcome>,
+}
+
+#[derive(Deserialize)]
+struct PlannedOutcome {
+    plan: Option<Versioned>,
+}
+
+/// Reads a description. Versions come first, since nothing else of another version need read; and nothing is kept of
+/// what is passed over on the way to them.
 fn description(text: &[u8]) -> Result<Description, String> {
-    let value: Value =
-        serde_json::from_slice(text).map_err(|error| format!("its answer does not read: {error}"))?;
-    for (what, found, known) in [
-        ("a description", value.get("version"), VERSION),
-        ("a Plan", value.pointer("/outcome/plan/version"), PLAN_VERSION),
-    ] {
-        if let Some(found) = found.filter(|found| found.as_u64() != Some(u64::from(known))) {
-            let advice = "take a bundle of crates of the same release";
-            return Err(format!("it tells {what} of version {found}, and version {known} is read: {advice}"));
-        }
-    }
-    serde_json::from_value(value).map_err(|error| format!("its answer does not read: {error}"))
+    let unread = |error: serde_json::Error| format!("its answer does not read: {error}");
+    let of_other_version = |what: &str, found: Option<u64>, known: u32| match found {
+        Some(found) if found != u64::from(known) => Err(format!(
+            "it tells {what} of version {found}, and version {known} is read: take a bundle of crates of the same release"
+        )),
+        _ => Ok(()),
+    };
+    let told: Versioned = serde_json::from_slice(text).map_err(unread)?;
+    of_other_version("a description", told.version, VERSION)?;
+    let told: Planned = serde_json::from_slice(text).map_err(unread)?;
+    let plan = told.outcome.and_then(|outcome| outcome.plan);
+    of_other_version("a Plan", plan.and_then(|plan| plan.version), PLAN_VERSION)?;
+    serde_json::from_slice(text).map_err(unread)
 }
 
 #[cfg(test)]
@@ -211,6 +231,8 @@ mod tests {
         assert!(
             error(r#"{"version":2,"parameters":[]}"#).contains("a description of version 2, and version 1")
         );
+        let other = error(r#"{"parameters":{},"outcome":"later","version":2}"#);
+        assert!(other.contains("a description of version 2"), "{other}");
         let plan =
             r#"{"version":1,"parameters":[],"outcome":{"plan":{"version":9,"stages":[],"targets":[]}}}"#;
         assert!(error(plan).contains("a Plan of version 9"));

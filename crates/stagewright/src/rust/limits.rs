@@ -51,7 +51,7 @@ impl Limits {
 
     /// The running step.
     pub(super) fn run(self) -> StepLimits {
-        self.of(StepLimits { processor: 20, clock: 60, memory: 2 << 30, file: 64 << 20 })
+        self.of(StepLimits { processor: 20, clock: 60, memory: 2 << 30, file: 16 << 20 })
     }
 
     /// How to have more, for errors.
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn all_limits_are_multiplied() {
         let run = "2.5".parse::<Limits>().unwrap().run();
-        assert_eq!(run, StepLimits { processor: 50, clock: 150, memory: 5 << 30, file: 160 << 20 });
+        assert_eq!(run, StepLimits { processor: 50, clock: 150, memory: 5 << 30, file: 40 << 20 });
         assert_eq!(run.reached(Some(124)).unwrap(), "it was stopped after 150 s");
         assert!(run.reached(Some(134)).unwrap().contains("its 5 GiB of memory"));
         assert_eq!(run.reached(Some(3)), None);
