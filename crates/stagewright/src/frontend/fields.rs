@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 use stagewright_plan::Site;
 
@@ -11,6 +11,12 @@ use stagewright_plan::Site;
 pub(super) fn places(file: &str, text: &str) -> BTreeMap<String, Site> {
     let Ok(Keys(keys)) = serde_saphyr::from_str(text) else { return BTreeMap::new() };
     keys.into_iter().map(|key| (key.value, site(file, &key.referenced))).collect()
+}
+
+/// The values of some keys of a map, as they are written: scalars, not null. None if one of them is no scalar.
+pub(super) fn words(text: &str, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+    serde_saphyr::with_deserializer_from_str(text, |file| Words(is_wanted).deserialize(file))
+        .unwrap_or_default()
 }
 
 /// A place in a file.
@@ -43,6 +49,36 @@ impl<'de> Visitor<'de> for KeysVisitor {
             keys.push(key);
         }
         Ok(Keys(keys))
+    }
+}
+
+struct Words<F>(F);
+
+impl<'de, F: Fn(&str) -> bool> DeserializeSeed<'de> for Words<F> {
+    type Value = BTreeMap<String, String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Words<F> {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut words = BTreeMap::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if self.0(&key) {
+                words.insert(key, map.next_value()?);
+            } else {
+                let IgnoredAny = map.next_value()?;
+            }
+        }
+        Ok(words)
     }
 }
 
