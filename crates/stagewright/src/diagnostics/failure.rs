@@ -100,7 +100,7 @@ fn is_denied(error: &GatewayError) -> bool {
 fn title(targets: &[&str], gates: &[String], step: Option<&Step>, error: &GatewayError) -> String {
     let targets: Vec<String> = targets.iter().map(|target| format!("`{}`", safe_name(target))).collect();
     let targets = targets.join(", ");
-    let gate = step.and_then(|step| gates.iter().find(|gate| step.name().starts_with(&format!("[{gate} "))));
+    let gate = step.and_then(|step| gates.iter().find(|gate| is_of_stage(step.name(), gate)));
     match (step, error.exit_code(), gate) {
         (Some(step), Some(code), Some(gate)) => {
             format!("{targets} refused by gate `{}`, exit code {code}: {}", safe_name(gate), step.name())
@@ -109,6 +109,13 @@ fn title(targets: &[&str], gates: &[String], step: Option<&Step>, error: &Gatewa
         (Some(step), None, _) => format!("{targets} failed: {}", step.name()),
         (None, ..) => format!("{targets} failed: {}", message(error)),
     }
+}
+
+/// Whether a step is one of a stage: its name stands in brackets, as `[unit 1/2] …`, `[linux/amd64 unit 1/2] …` or
+/// `[linux/amd64->386 unit 1/2] …`. No stage has a slash in its name.
+fn is_of_stage(step: &str, stage: &str) -> bool {
+    let head = step.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    head.is_some_and(|(head, _)| head.split(' ').any(|word| word == stage))
 }
 
 fn message(error: &GatewayError) -> String {
@@ -305,6 +312,22 @@ fn build(b: &Build) -> Targets {
              = note: failed to compute cache key: failed to calculate checksum of ref a::b: "/x": not found
              = help: the path is not in the context, or its .dockerignore leaves it out; or the stage has not made it
         "#]].assert_eq(&failures(&given, &state(), Style { colours: false, width: 100 }));
+    }
+
+    #[test]
+    fn the_stage_of_a_step_is_a_word_of_its_name() {
+        let names = [
+            "[unit 2/2] RUN npm test",
+            "[linux/amd64 unit 2/2] RUN npm test",
+            "[linux/amd64->386 unit 2/2] RUN npm test",
+            "[linux/arm/v7 unit] FROM docker.io/library/node",
+        ];
+        for name in names {
+            assert!(is_of_stage(name, "unit"), "{name}");
+            assert!(!is_of_stage(name, "uni") && !is_of_stage(name, "test"), "{name}");
+        }
+        assert!(!is_of_stage("[units 1/1] RUN [ unit ]", "unit"));
+        assert!(!is_of_stage("unit 1/2", "unit"));
     }
 
     #[test]
