@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use buildkit_llb::{ExtraHost, LinuxResources, Network, Platform, ProxyEnv, Ulimit, caps};
 use expect_test::expect;
 use stagewright_plan::lower::{Abilities, NoCache, Settings};
-use stagewright_plan::{Build, Cache, Plan, Targets, sh};
+use stagewright_plan::{Build, Cache, Plan, Targets, describe, sh};
 
 use crate::world::{lower_in, plan_of, without_places};
 
@@ -131,8 +131,8 @@ fn platforms_share_what_the_build_platform_does() {
         let app = b.runtime("app", "debian").run("setup").copy(made.artifact("/out"), "/out");
         Targets::new().product(app)
     });
-    let vertices = |architecture: &str| -> BTreeMap<String, String> {
-        let lowered = lower_in(&plan, &["app"], |world| {
+    let vertices = |plan: &Plan, architecture: &str| -> BTreeMap<String, String> {
+        let lowered = lower_in(plan, &["app"], |world| {
             world.platform = Platform::new("linux", architecture);
             world.multi_platform = true;
         });
@@ -144,13 +144,26 @@ fn platforms_share_what_the_build_platform_does() {
         });
         named.collect()
     };
-    let (one, other) = (vertices("amd64"), vertices("arm64"));
+    let (one, other) = (vertices(&plan, "amd64"), vertices(&plan, "arm64"));
     let mut common: Vec<&str> = other
         .iter()
         .filter(|(digest, _)| one.contains_key(*digest))
         .map(|(_, name)| name.split(" docker.io").next().unwrap_or_default())
         .collect();
     common.sort_unstable();
-    assert_eq!(common, ["[linux/amd64 tools] FROM", "[linux/amd64->arm64 made 1/1] RUN make"]);
+    assert_eq!(common, ["[linux/amd64 made 1/1] RUN make", "[linux/amd64 tools] FROM"]);
+    assert!(one.values().any(|name| name == common[0]), "{one:?}");
     assert!(other.values().any(|name| name == "[linux/arm64 app 1/2] RUN setup"), "{other:?}");
+
+    // What the Plan makes for a platform says so, and elsewhere nothing has an arrow.
+    let asks = |b: &Build, (): ()| {
+        let make = format!("make {}", b.platform().architecture);
+        let made = b.builder("made", b.image("debian").on_build_platform()).run(make);
+        Targets::new().product(b.runtime("app", "debian").copy(made.artifact("/out"), "/out"))
+    };
+    let plan =
+        describe(&asks, &[("", ""); 0], &Platform::new("linux", "arm64"), &Platform::new("linux", "amd64"));
+    let names = vertices(&plan.unwrap(), "arm64");
+    let made = "[linux/amd64->arm64 made 1/1] RUN make arm64";
+    assert!(names.values().any(|name| name == made), "{names:?}");
 }

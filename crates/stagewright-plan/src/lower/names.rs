@@ -29,14 +29,20 @@ pub(super) fn reports(stage: &str) -> String {
     format!("[{stage}] reports")
 }
 
-/// A step, by its position among the stage's; if there are several platforms, with the one that it runs on and the
-/// one that it is for.
-pub(super) fn step(stage: &Stage, position: usize, platforms: Option<[&Platform; 2]>) -> String {
+/// A step, by its position among the stage's; if there are several platforms, with the one that it runs on, and the one
+/// that it is for unless it is for all.
+pub(super) fn step(
+    stage: &Stage,
+    position: usize,
+    platforms: Option<(&Platform, Option<&Platform>)>,
+) -> String {
+    let platforms = platforms.map(|(on, target)| {
+        let target = target.map(|target| for_other(on, target));
+        format!("{}{} ", on.id(), target.unwrap_or_default())
+    });
     format!(
         "[{}{} {}/{}] {}",
-        platforms
-            .map(|[on, target]| format!("{}{} ", on.id(), for_other(on, target)))
-            .unwrap_or_default(),
+        platforms.unwrap_or_default(),
         stage.name,
         position + 1,
         stage.steps.len(),
@@ -75,7 +81,8 @@ pub(super) fn json(words: &[String]) -> String {
 
 /// What a step is for that runs on another platform: without it steps for several platforms have one name.
 ///
-/// Source: BuildKit v0.33.1 `frontend/dockerfile/dockerfile2llb/convert.go`, `formatTargetPlatform`.
+/// Source: BuildKit v0.33.1 `frontend/dockerfile/dockerfile2llb/convert.go`, `formatTargetPlatform`, which says so where
+/// a stage declares an arg with the platform's name. It says nothing of a variant of the same architecture.
 fn for_other(on: &Platform, target: &Platform) -> String {
     let (on, target) = (on.normalized(), target.normalized());
     let id = target.id();

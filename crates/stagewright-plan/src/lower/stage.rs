@@ -135,8 +135,10 @@ impl<'a> Lowering<'a> {
         state: &mut State,
     ) -> Result<(), LowerError> {
         let settings = &self.world.settings;
-        let platforms = [&state.platform, &self.world.platform];
-        let several = self.world.multi_platform.then_some(platforms);
+        // What all platforms share is for none of them: it has one name, whichever of them is built first.
+        let is_shared = self.checked.plan().serves_all_platforms();
+        let target = (!is_shared).then_some(&self.world.platform);
+        let several = self.world.multi_platform.then_some((&state.platform, target));
         let metadata = Metadata {
             ignore_cache: settings.no_cache.is_for(&stage.name),
             ..Metadata::named(names::step(stage, position, several))
