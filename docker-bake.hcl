@@ -5,6 +5,9 @@
 #   bake examples     what the examples build by those frontends, which must have been pushed
 #   bake all          everything
 #
+# With REGISTRY the examples are built by the frontends there. The programs are described by `frontends/stages.rs`, whose
+# frontend is one of them: the first time `cargo xtask frontend-image` makes it, and RUST_FRONTEND names it.
+#
 # Programs are compiled on the platform that builds. For another one CROSS_TOOLCHAIN names an image with that target and
 # Debian's cross compiler, as `cargo xtask images --cross` makes one. `cargo xtask bake` runs all of this and looks at what
 # was made.
@@ -163,7 +166,10 @@ target "microservices" {
   target     = service
   tags       = ["${REGISTRY}stagewright-examples/microservices-${service}:${file == "stages.rs" ? TAG : "${TAG}-yaml"}"]
   args = {
-    BUILDKIT_SYNTAX = file == "stages.rs" && RUST_FRONTEND != "" ? RUST_FRONTEND : null
+    BUILDKIT_SYNTAX = (
+      file == "stages.rs" && RUST_FRONTEND != "" ? RUST_FRONTEND :
+      REGISTRY != "" ? "${REGISTRY}stagewright/${file == "stages.rs" ? "rust" : "stages"}:${TAG}" : null
+    )
   }
 }
 

@@ -71,6 +71,39 @@ fn a_member_of_a_matrix_is_a_target_of_its_own() {
 }
 
 #[test]
+fn a_registry_of_ones_own_has_the_frontends() {
+    let frontend = |target: &str, set: &[(&str, &str)]| {
+        let buildx = Buildx::new();
+        let mut command = buildx.command(["bake", "--print", target]);
+        command.current_dir(root()).env_remove("REGISTRY").env_remove("RUST_FRONTEND");
+        command.envs(set.iter().copied());
+        let printed: Value = serde_json::from_slice(&stdout(&mut command)).unwrap();
+        printed["target"][target]["args"]["BUILDKIT_SYNTAX"].clone()
+    };
+    let registry = ("REGISTRY", "registry.example/");
+    let first = ("RUST_FRONTEND", "other.example/rust:1");
+    for (target, set, expected) in [
+        ("microservices-api", vec![registry], "registry.example/stagewright/rust:1"),
+        ("microservices-api", vec![registry, ("TAG", "2")], "registry.example/stagewright/rust:2"),
+        ("microservices-api", vec![registry, first], first.1),
+        ("microservices-api-yaml", vec![registry, first], "registry.example/stagewright/stages:1"),
+        ("lucid-runtime", vec![registry], "registry.example/lucid/frontend:1"),
+        ("stages", vec![registry, first], first.1),
+    ] {
+        assert_eq!(frontend(target, &set), expected, "{target} with {set:?}");
+    }
+    // Elsewhere the first line of the file says it; and what makes the frontends cannot count on them.
+    for (target, set) in [
+        ("microservices-api", vec![]),
+        ("microservices-api-yaml", vec![]),
+        ("microservices-api-yaml", vec![first]),
+        ("stages", vec![registry]),
+    ] {
+        assert_eq!(frontend(target, &set), Value::Null, "{target} with {set:?}");
+    }
+}
+
+#[test]
 fn every_build_file_that_is_named_is_there() {
     let printed = print(&["all"]);
     let targets = printed["target"].as_object().unwrap();
