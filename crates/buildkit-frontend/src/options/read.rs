@@ -86,7 +86,11 @@ impl<'a> Reader<'a> {
         match parsed {
             Ok(value) => Some(value),
             Err(right) => {
-                let problem = OptionProblem { key: key.to_owned(), value: value.to_owned(), right };
+                let hidden = key.starts_with("cache-")
+                    || key.starts_with("context")
+                    || self.text("contextkey") == Some(key);
+                let value = Some(value.to_owned()).filter(|_| !hidden);
+                let problem = OptionProblem { key: key.to_owned(), value, right };
                 self.problems.push(problem);
                 None
             }

@@ -15,25 +15,21 @@ use crate::driver::contexts::{
 /// A client's context that means nothing here.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GivenError {
-    /// It does not read.
-    #[error("context `{name}` is `{value}`: {source}")]
+    /// It does not read. A URL may hold a token, so it is not shown: what is wrong names what it is about.
+    #[error("context `{name}`: {source}")]
     Text {
         /// Its name.
         name: String,
-        /// What was given.
-        value: String,
         /// Why.
         source: ContextError,
     },
-    /// A path, which nobody here can open.
+    /// A path, which nobody here can open. A mistyped URL is one, too, so it is not shown.
     #[error(
-        "context `{name}` is `{value}`, a path of the client's: a client sends a directory under a name, as `local:NAME`"
+        "context `{name}` is a path of the client's: a client sends a directory under a name, as `local:NAME`"
     )]
     Path {
         /// Its name.
         name: String,
-        /// What was given.
-        value: String,
     },
     /// A definition that was not given.
     #[error("context `{name}` is the definition `{input}`, which the client does not give{}", those(.known))]
@@ -143,7 +139,7 @@ impl Client<'_> {
     fn named_value(&self, name: &str, value: &str) -> Result<ContextValue, GivenError> {
         let (name, text) = (name.to_owned(), value.to_owned());
         Ok(match self.parse(&name, value)? {
-            ContextSpec::Directory(_) => return Err(GivenError::Path { name, value: text }),
+            ContextSpec::Directory(_) => return Err(GivenError::Path { name }),
             ContextSpec::Local(local) => ContextValue::Local(self.directory(&local)),
             ContextSpec::Input(input) => {
                 let Some(definition) = self.inputs.get(&input).cloned() else {
@@ -167,8 +163,7 @@ impl Client<'_> {
     }
 
     fn parse(&self, name: &str, value: &str) -> Result<ContextSpec, GivenError> {
-        let wrong = |source| GivenError::Text { name: name.to_owned(), value: value.to_owned(), source };
-        parse(value).map_err(wrong)
+        parse(value).map_err(|source| GivenError::Text { name: name.to_owned(), source })
     }
 
     fn directory(&self, local: &str) -> GivenDirectory {
@@ -229,4 +224,26 @@ fn those(names: &[String]) -> String {
         return "; it gives none".to_owned();
     }
     format!("; it gives {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_url_tells_no_token() {
+        for value in ["https://user:TOKEN@host/a.git?rf=x", "htps://user:TOKEN@host/a.git", "user:TOKEN@host"]
+        {
+            let options = [("context:code".to_owned(), value.to_owned())].into();
+            let options = Options::parse(&options).unwrap();
+            let client = Client { options: &options, session: "", inputs: &BTreeMap::new() };
+            let told = client.named().unwrap_err().to_string();
+            assert!(told.starts_with("context `code`") && !told.contains("TOKEN"), "{told}");
+        }
+        let main = [("context".to_owned(), "https://user:TOKEN@host/a.git?rf=x".to_owned())].into();
+        let options = Options::parse(&main).unwrap();
+        let told = Client { options: &options, session: "", inputs: &BTreeMap::new() }.main();
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("`?rf=x`") && !told.contains("TOKEN"), "{told}");
+    }
 }
