@@ -134,13 +134,34 @@ impl DriveError {
     }
 }
 
-/// What the daemon is told. Its own errors go back as they came.
+/// What the daemon is told. Its own errors go back with their details.
 impl From<&DriveError> for GatewayError {
     fn from(error: &DriveError) -> Self {
         match (error.daemon(), error) {
-            (Some(own), _) => own.clone(),
+            (Some(own), DriveError::Target(_)) => own.clone(),
+            // What it was about is known here only.
+            (Some(own), other) => own.clone().with_message(other.to_string()),
             (None, DriveError::Plan(problem)) => Self::new(problem.to_string()),
             (None, other) => Self::new(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use buildkit_gateway::errdefs::Source;
+
+    use super::*;
+
+    #[test]
+    fn the_daemon_is_told_what_its_error_was_about() {
+        let source = GatewayError::new("exit code: 7").with_source(&Source::default());
+        let target = GatewayError::from(&DriveError::Target(source.clone()));
+        assert_eq!((target.message(), target.sources().len()), ("exit code: 7", 1));
+        let gate = DriveError::Gate { gate: "unit".to_owned(), source: source.clone() };
+        let told = GatewayError::from(&gate);
+        assert_eq!((told.message(), told.sources().len()), ("gate `unit`: exit code: 7", 1));
+        let context = DriveError::Context { context: "code".to_owned(), source };
+        assert_eq!(GatewayError::from(&context).message(), "context `code`: exit code: 7");
     }
 }
