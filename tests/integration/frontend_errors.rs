@@ -55,6 +55,14 @@ fn a_command_that_fails_is_marked() {
 }
 
 #[test]
+fn a_command_of_a_large_file_is_marked() {
+    let padding = format!("# {}\n", "x".repeat(98)).repeat(11_000);
+    let text = STAGES.replace("      - run: test", &format!("{padding}      - run: test"));
+    let text = text.replace("test -e /srv/stages.yaml", "exit 7");
+    check(&refused(&text, &[]), &[(11_013, "- run: exit 7")], &["exit code: 7"]);
+}
+
+#[test]
 fn a_file_that_is_not_there_is_marked() {
     let text = STAGES.replace("copy: stages.yaml", "copy: missing.txt");
     check(&refused(&text, &[]), &[(10, "- copy: missing.txt")], &["\"/missing.txt\": not found"]);

@@ -212,6 +212,19 @@ impl GatewayError {
             .collect()
     }
 
+    /// The same with other sources; one for which there is no other stays as it came.
+    #[must_use]
+    pub fn map_sources(mut self, mut other: impl FnMut(&Source) -> Option<Source>) -> Self {
+        for detail in &mut self.details {
+            if let Detail::Source(source) = Detail::read(detail)
+                && let Some(value) = other(&source).and_then(|source| serde_json::to_vec(&source).ok())
+            {
+                detail.value = value;
+            }
+        }
+        self
+    }
+
     /// The digest of the vertex that failed.
     #[must_use]
     pub fn vertex(&self) -> Option<String> {

@@ -13,9 +13,6 @@ use serde_json::{Map, Value};
 use crate::problem::{Problem, Problems, nearest};
 use crate::site::Site;
 
-/// How a text begins that stands in for another one.
-pub const STAND_IN: &str = "value-of-";
-
 /// The parameters of a build function.
 #[derive(Clone, Debug)]
 pub struct Parameters {
@@ -45,8 +42,29 @@ pub struct Parameter {
     /// Where it is declared, if that is a text that people see.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Site>,
+    /// What its value, or each in a list of them, is if it is no text: `boolean`, `integer` or `number`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     #[serde(skip)]
     schema: Value,
+}
+
+/// A text for a value that was not given, for who asks of a build what it is before it was given everything.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StandIn {
+    /// A text that is in no other one by chance, and no part of another stand-in: where it is found, the value would be.
+    Marked(String),
+    /// A value like any other.
+    Plain(String),
+}
+
+impl StandIn {
+    /// The text that is given.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        let (Self::Marked(text) | Self::Plain(text)) = self;
+        text
+    }
 }
 
 impl Parameter {
@@ -56,17 +74,18 @@ impl Parameter {
         same_name(&self.name, name)
     }
 
-    /// A text that stands in for its value, for who asks of a build what it is before it was given everything.
+    /// What stands in for its value.
     #[must_use]
-    pub fn stand_in(&self) -> String {
-        match (self.values.first(), self.schema.get("type").and_then(Value::as_str)) {
-            (Some(value), _) => value.clone(),
-            (None, Some("boolean")) => "false".to_owned(),
-            (None, Some("integer" | "number")) => "1".to_owned(),
-            // It may become a part of a name of an image.
-            _ => {
+    pub fn stand_in(&self) -> StandIn {
+        match (self.values.first(), self.kind.as_deref()) {
+            (Some(value), _) => StandIn::Plain(value.clone()),
+            (None, Some("boolean")) => StandIn::Plain("false".to_owned()),
+            (None, Some(_)) => StandIn::Plain("1".to_owned()),
+            // It may become a part of a name of an image. No name has a dot here, so none goes on where another ends.
+            (None, None) => {
                 let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-                format!("{STAND_IN}{}", self.name.chars().map(word).collect::<String>())
+                let name: String = self.name.chars().map(word).collect();
+                StandIn::Marked(format!("value-of-{}.x", name.trim_end_matches('-')))
             }
         }
     }
@@ -233,6 +252,7 @@ fn parameters(schema: &Value) -> Vec<Parameter> {
             values: values(schema),
             required: required.contains(&name.as_str()),
             at: None,
+            kind: kind(schema),
             schema: schema.clone(),
         })
         .collect()
@@ -250,6 +270,19 @@ fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
         .into_iter()
         .filter_map(|key| schema[key].as_array())
         .flatten()
+}
+
+/// What a value is that is no text; of a list, what is in it.
+fn kind(schema: &Value) -> Option<String> {
+    let alternative = alternatives(schema).find(|one| !allows(one, "null"));
+    match (alternative, schema.get("items")) {
+        (Some(schema), _) | (None, Some(schema)) => kind(schema),
+        (None, None) => {
+            let kinds = ["string", "boolean", "integer", "number"];
+            let found = kinds.into_iter().find(|kind| allows(schema, kind));
+            found.filter(|kind| *kind != "string").map(str::to_owned)
+        }
+    }
 }
 
 fn allows(schema: &Value, kind: &str) -> bool {
@@ -445,6 +478,33 @@ there is no parameter `x`
             Parameters::of::<Empty>().unwrap().parse::<Empty>(&[("BUILDKIT_SYNTAX", "")]),
             Ok(Empty {})
         );
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is of interest")]
+    struct Required {
+        node: String,
+        node_version_: String,
+        debug: bool,
+        replicas: u8,
+        ratio: Option<f64>,
+        ports: Vec<u16>,
+        env: Env,
+    }
+
+    #[test]
+    fn what_was_not_given_has_a_stand_in_that_fits_even_after_it_was_told() {
+        let all = Parameters::of::<Required>().unwrap();
+        let json = serde_json::to_string(&all.iter().collect::<Vec<_>>()).unwrap();
+        let told: Vec<Parameter> = serde_json::from_str(&json).unwrap();
+        let own: Vec<StandIn> = all.iter().map(Parameter::stand_in).collect();
+        let stand_ins: Vec<StandIn> = told.iter().map(Parameter::stand_in).collect();
+        assert_eq!(stand_ins, own);
+        let texts: Vec<&str> = own.iter().map(StandIn::text).collect();
+        let expected = ["false", "staging", "value-of-node.x", "value-of-node-version.x", "1", "1", "1"];
+        assert_eq!(texts, expected);
+        let given: Vec<(&str, &str)> = told.iter().map(|it| it.name.as_str()).zip(texts).collect();
+        assert!(all.parse::<Required>(&given).is_ok());
     }
 
     #[test]

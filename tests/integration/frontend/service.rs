@@ -86,6 +86,10 @@ async fn other_questions_are_answered() {
     assert!(checked.stdout().contains("no warnings found"), "{checked}");
     let wrong = build("greeting: 1\ncolour: red\n", &["--check"]).await.expect_failure();
     assert!(wrong.text.contains("unknown field `colour`"), "{wrong}");
+    let lacking = build("tested: true\n", &["--check"]).await.expect_failure();
+    assert!(lacking.text.contains("missing field `greeting`"), "{lacking}");
+    let arg = ["--check", "--build-arg", "greeting=hello"];
+    build("tested: true\n", &arg).await.expect_success();
 }
 
 #[tokio::test]

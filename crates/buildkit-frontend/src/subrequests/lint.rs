@@ -62,29 +62,36 @@ impl Lint {
 
     fn text(&self) -> String {
         let mut text = String::new();
+        let sources: Vec<_> = self
+            .sources
+            .iter()
+            .map(|source| String::from_utf8_lossy(&source.data))
+            .collect();
+        let lines: Vec<Vec<&str>> = sources.iter().map(|source| source.lines().collect()).collect();
         for warning in &self.warnings {
             let url = if warning.url.is_empty() { String::new() } else { format!(" - {}", warning.url) };
             let _ = writeln!(text, "\nWARNING: {}{url}\n{}", warning.rule, warning.detail);
-            text += &self.excerpt(&warning.location);
+            text += &self.excerpt(&warning.location, &lines);
         }
         if let Some(error) = &self.error {
             let _ = writeln!(text, "\nERROR: {}", error.message);
-            text += &self.excerpt(&error.location);
+            text += &self.excerpt(&error.location, &lines);
         }
         text
     }
 
     /// The lines that are meant, each marked.
-    fn excerpt(&self, location: &Location) -> String {
-        let source = usize::try_from(location.source).ok().and_then(|index| self.sources.get(index));
-        let Some(source) = source else { return String::new() };
-        let text = String::from_utf8_lossy(&source.data);
+    fn excerpt(&self, location: &Location, lines: &[Vec<&str>]) -> String {
+        let index = usize::try_from(location.source).unwrap_or(usize::MAX);
+        let Some((source, lines)) = self.sources.get(index).zip(lines.get(index)) else {
+            return String::new();
+        };
         let mut excerpt = String::new();
         for range in &location.ranges {
             let last = range.end.line.max(range.start.line);
             for line in range.start.line.max(1)..=last {
                 let index = usize::try_from(line - 1).unwrap_or_default();
-                let Some(line_text) = text.lines().nth(index) else { break };
+                let Some(line_text) = lines.get(index) else { break };
                 let _ = writeln!(excerpt, "{}:{line} | {line_text}", source.filename);
             }
         }

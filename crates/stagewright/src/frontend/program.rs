@@ -17,6 +17,8 @@ pub(crate) trait Program {
     const LANGUAGE: &'static str;
     /// Whether there is no build without a file.
     const READS_FILE: bool;
+    /// Whether the parameters are the fields of that file: one that is missing is missing there.
+    const FIELDS_ARE_PARAMETERS: bool = false;
 
     /// The parameters, and the Plans for the platforms that are asked for.
     ///

@@ -12,6 +12,7 @@ use stagewright_plan::check::check;
 use stagewright_plan::lower::ArgError;
 use stagewright_plan::{Parameter, Plan};
 
+use super::answers::StandIns;
 use super::program::{Asked, Described, Program};
 use super::target::target;
 use super::told::Texts;
@@ -119,7 +120,11 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
     let described = program.describe(&asked).await?;
 
     if let Some(asks) = asks {
-        let sketch = Sketch::of(program, &described, &asked).await;
+        let sketch = match asks {
+            // A file without a field that it has to have is wrong.
+            Asks::Lint if P::FIELDS_ARE_PARAMETERS => None,
+            _ => Sketch::of(program, &described, &asked).await,
+        };
         return answer(asks, &described, sketch.as_ref(), &options, P::LANGUAGE);
     }
     let Described { plans, sources: written, .. } = described;
@@ -166,8 +171,7 @@ async fn build(
 /// Plans of a build that was not given everything yet: who asks what there is has no values for it.
 struct Sketch {
     plans: Vec<(Platform, Arc<Plan>)>,
-    /// The names of what was not given, and what stands in for it.
-    stand_ins: Vec<(String, String)>,
+    stand_ins: StandIns,
 }
 
 impl Sketch {
@@ -183,9 +187,10 @@ impl Sketch {
         if described.plans.is_ok() || stand_ins.is_empty() {
             return None;
         }
-        let args = [asked.args, &stand_ins].concat();
+        let texts = stand_ins.iter().map(|(name, value)| (name.clone(), value.text().to_owned()));
+        let args: Vec<_> = asked.args.iter().cloned().chain(texts).collect();
         let plans = program.describe(&Asked { args: &args, ..*asked }).await.ok()?.plans.ok()?;
-        Some(Self { plans, stand_ins })
+        Some(Self { plans, stand_ins: StandIns(stand_ins) })
     }
 }
 
@@ -214,11 +219,12 @@ fn answer(
         (plans, _) => plans.as_ref().map_err(|problems| texts.problems(problems))?,
     };
     let Some((_, plan)) = plans.first() else { return Ok(describe()) };
+    let none = StandIns::default();
+    let stand_ins = sketch.map_or(&none, |sketch| &sketch.stand_ins);
     if asks == Asks::Targets {
-        let stand_ins = sketch.map_or(&[][..], |sketch| &sketch.stand_ins);
         return Ok(answers::targets(plan, stand_ins, &texts).to_result());
     }
     let target = target([&**plan], options.target.as_deref())?;
     let checked = check(plan).map_err(|problems| texts.problems(&problems))?;
-    Ok(answers::outline(&checked, &target, &described.parameters, options, &texts).to_result())
+    Ok(answers::outline(&checked, &target, &described.parameters, options, stand_ins, &texts).to_result())
 }

@@ -33,6 +33,7 @@ where
 {
     const LANGUAGE: &'static str = "YAML";
     const READS_FILE: bool = true;
+    const FIELDS_ARE_PARAMETERS: bool = true;
 
     async fn describe<C: Channel>(&self, asked: &Asked<'_, C>) -> Result<Described, GatewayError> {
         // A type that is not a struct has no fields that args could set.

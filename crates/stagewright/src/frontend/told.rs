@@ -3,28 +3,17 @@
 use std::collections::BTreeMap;
 
 use buildkit_gateway::GatewayError;
-use buildkit_gateway::errdefs::{Position, Range, Source, SourceInfo};
+use buildkit_gateway::errdefs::{Position, Range, Source};
 use stagewright_plan::{Problems, Site};
 
 use crate::driver::DriveError;
-
-/// A larger text is not sent whole: only the lines around those that are meant are. All texts of an error together are
-/// no larger.
-///
-/// An error comes to the client in a trailer, for which it has 16 MiB, and in it everything is in base64 twice.
-const MAX_TEXT: usize = 1 << 20;
-
-/// How many lines around those that are meant clients may show.
-const AROUND: u32 = 10;
+use crate::excerpt::Excerpts;
 
 /// How many places are shown.
 const MAX_PLACES: usize = 10;
 
-/// A text with a longer line is not sent whole either: clients show lines from end to end.
-const MAX_LINE: usize = MAX_TEXT / 64;
-
 /// How many problems are told.
-const MAX_PROBLEMS: usize = 100;
+pub(super) const MAX_PROBLEMS: usize = 100;
 
 /// The texts of files, by the names that sites have for them.
 pub(super) struct Texts<'a> {
@@ -43,13 +32,9 @@ impl Texts<'_> {
             }
             _ => GatewayError::new(problems.to_string()),
         };
-        let places = problems.iter().filter_map(|problem| problem.at.as_ref());
-        let mut left = MAX_TEXT;
-        let sources = places.filter_map(|site| {
-            let source = self.source_within(site, left)?;
-            left -= source.info.data.len();
-            Some(source)
-        });
+        let places = problems.iter().take(MAX_PROBLEMS).filter_map(|problem| problem.at.as_ref());
+        let mut excerpts = self.excerpts();
+        let sources = places.filter_map(|site| excerpts.source(&site.file, vec![range(site)]));
         sources.take(MAX_PLACES).fold(error, |error, source| error.with_source(&source))
     }
 
@@ -58,34 +43,22 @@ impl Texts<'_> {
         if let DriveError::Problems(problems) = error {
             return self.problems(problems);
         }
-        let told = GatewayError::from(error);
+        let mut excerpts = self.excerpts();
+        // A large text was not sent with the step, and so the daemon has none.
+        let told = GatewayError::from(error).map_sources(|source| {
+            let is_empty = source.info.data.is_empty();
+            is_empty.then(|| excerpts.source(&source.info.filename, source.ranges.clone()))?
+        });
         let place = error.problem().and_then(|problem| problem.at);
-        match place.and_then(|site| self.source(&site)) {
+        match place.and_then(|site| excerpts.source(&site.file, vec![range(&site)])) {
             Some(source) if told.sources().is_empty() => told.with_source(&source),
             _ => told,
         }
     }
 
-    /// A place with the text around it; none in a file whose text is not known, and none so far down that the empty
-    /// lines before it are too many.
-    pub(super) fn source(&self, site: &Site) -> Option<Source> {
-        self.source_within(site, MAX_TEXT)
-    }
-
-    /// The same in so many bytes: each place of an error has a text of its own.
-    fn source_within(&self, site: &Site, most: usize) -> Option<Source> {
-        let text = self.sources.get(&site.file)?;
-        let is_large = text.len() > most || text.lines().any(|line| line.len() > MAX_LINE);
-        let data = if is_large { around(text, site.line) } else { text.clone() };
-        if data.len() > most {
-            return None;
-        }
-        let info = SourceInfo {
-            filename: site.file.clone(),
-            data: data.into_bytes(),
-            language: self.language.to_owned(),
-        };
-        Some(Source { info, ranges: vec![range(site)] })
+    /// For the sources of an error or of an answer.
+    pub(super) fn excerpts(&self) -> Excerpts<'_> {
+        Excerpts::new(self.sources, self.language)
     }
 }
 
@@ -102,28 +75,13 @@ pub(super) fn range(site: &Site) -> Range {
     Range { start: position, end: position }
 }
 
-/// A text of which only the lines around one are left; before them stand empty ones.
-fn around(text: &str, line: u32) -> String {
-    let first = line.saturating_sub(AROUND).max(1);
-    let mut left = "\n".repeat(usize::try_from(first - 1).unwrap_or_default());
-    for (number, line_text) in (1..).zip(text.lines()) {
-        if number > line.saturating_add(AROUND) {
-            break;
-        }
-        if number >= first {
-            // A line may be longer than all that may be sent.
-            left.extend(line_text.chars().take(MAX_LINE));
-            left.push('\n');
-        }
-    }
-    left
-}
-
 #[cfg(test)]
 mod tests {
+    use buildkit_gateway::errdefs::SourceInfo;
     use stagewright_plan::Problem;
 
     use super::*;
+    use crate::excerpt::MAX_TEXT;
 
     fn site(line: u32) -> Site {
         Site { file: "a.yaml".to_owned(), line, column: 3 }
@@ -147,30 +105,41 @@ mod tests {
     }
 
     #[test]
-    fn of_a_large_text_only_the_lines_around_are_sent() {
+    fn a_step_of_a_large_file_shows_its_line() {
         let text: String = (1..=200_000).map(|line| format!("line {line}\n")).collect();
         let sources = [("a.yaml".to_owned(), text)].into();
         let texts = Texts { sources: &sources, language: "YAML" };
-        let source = texts.source(&site(150_000)).unwrap();
-        let data = String::from_utf8(source.info.data).unwrap();
+        let info = SourceInfo { filename: "a.yaml".to_owned(), ..SourceInfo::default() };
+        let source = Source { info, ranges: vec![range(&site(150_000))] };
+        let known = Source::default();
+        let own = GatewayError::new("exit code: 7").with_source(&known).with_source(&source);
+        let told = texts.drive(&DriveError::Target(own)).sources();
+        let [first, second] = &told[..] else { panic!("{} sources", told.len()) };
+        assert_eq!((first, &second.ranges), (&known, &source.ranges));
+        let data = String::from_utf8_lossy(&second.info.data);
         assert_eq!(data.lines().nth(149_999), Some("line 150000"));
-        assert_eq!((data.lines().nth(149_988), data.lines().count()), (Some(""), 150_010));
     }
 
     #[test]
     fn the_texts_of_all_places_are_bounded_together() {
         let text: String = (1..=60_000).map(|line| format!("line {line}\n")).collect();
-        let far = "\n".repeat(3 * MAX_TEXT);
         let (length, lines) = (text.len(), [1, 20, 40, 60_000]);
-        let sources = [("a.yaml".to_owned(), text), ("b.yaml".to_owned(), far)].into();
+        let sources = [("a.yaml".to_owned(), text)].into();
         let texts = Texts { sources: &sources, language: "YAML" };
-        let mut problems: Vec<_> = lines.map(|line| Problem::new("no").at(&site(line))).into();
-        let below = Site { file: "b.yaml".to_owned(), line: 3_000_000, column: 1 };
-        problems.push(Problem::new("no").at(&below));
+        let problems: Vec<_> = lines.map(|line| Problem::new("no").at(&site(line))).into();
         let told = texts.problems(&Problems::none_of(problems).unwrap_err()).sources();
         let sizes: Vec<usize> = told.iter().map(|source| source.info.data.len()).collect();
         assert_eq!((sizes.len(), sizes[0]), (4, length), "{sizes:?}");
         assert!(sizes.iter().sum::<usize>() <= MAX_TEXT, "{sizes:?}");
-        assert!(texts.source(&below).is_none());
+    }
+
+    #[test]
+    fn a_line_that_no_file_has_takes_no_room() {
+        let sources = [("a.yaml".to_owned(), "\n".repeat(3 * MAX_TEXT))].into();
+        let texts = Texts { sources: &sources, language: "YAML" };
+        for line in [3_000_000, u32::MAX] {
+            let told = texts.problems(&Problem::new("no").at(&site(line)).into());
+            assert_eq!(told.sources(), []);
+        }
     }
 }

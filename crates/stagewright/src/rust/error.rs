@@ -4,17 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use buildkit_gateway::GatewayError;
-use buildkit_gateway::errdefs::{Position, Range, Source, SourceInfo};
+use buildkit_gateway::errdefs::{Position, Range, Source};
 use buildkit_llb::{ImageRefError, OpError};
 use stagewright_plan::{Problems, Site};
 
 use super::toolchain::TOOLCHAIN_ARG;
+use crate::excerpt::Excerpts;
 
 /// How many places are told.
 const MAX_PLACES: usize = 20;
-
-/// A larger text of a file is not told: an error comes to the client in a trailer, for which it has 16 MiB.
-const MAX_SOURCE: usize = 1 << 20;
 
 /// A build program gives no Plan.
 ///
@@ -203,24 +201,21 @@ impl From<&RustError> for GatewayError {
 /// The texts of a program's files, by the names that sites have for them.
 pub(super) type Texts = BTreeMap<String, String>;
 
-/// The ranges by file, in the order in which files come first. Files that are not the program's are left out, and so are
-/// large ones.
+/// The ranges by file, in the order in which files come first. Files that are not the program's are left out.
 pub(super) fn sources(texts: &Texts, ranges: impl IntoIterator<Item = (String, Range)>) -> Vec<Source> {
-    let mut found: Vec<Source> = Vec::new();
+    let mut found: Vec<(String, Vec<Range>)> = Vec::new();
     for (file, range) in ranges.into_iter().take(MAX_PLACES) {
-        let Some(text) = texts.get(&file).filter(|text| text.len() <= MAX_SOURCE) else { continue };
-        let known = found.iter().position(|source| source.info.filename == file);
-        let at = known.unwrap_or_else(|| {
-            let info =
-                SourceInfo { filename: file, data: text.clone().into_bytes(), language: "Rust".to_owned() };
-            found.push(Source { info, ranges: Vec::new() });
-            found.len() - 1
-        });
-        if !found[at].ranges.contains(&range) {
-            found[at].ranges.push(range);
+        match found.iter_mut().find(|(known, _)| *known == file) {
+            Some((_, ranges)) if ranges.contains(&range) => {}
+            Some((_, ranges)) => ranges.push(range),
+            None => found.push((file, vec![range])),
         }
     }
+    let mut excerpts = Excerpts::new(texts, "Rust");
     found
+        .into_iter()
+        .filter_map(|(file, ranges)| excerpts.source(&file, ranges))
+        .collect()
 }
 
 /// A text of at most about this many bytes, which says how many are left out.
@@ -246,6 +241,7 @@ pub(super) fn lines(first: u32, last: u32) -> Range {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::excerpt::MAX_TEXT;
 
     #[test]
     fn places_are_grouped_by_file_and_only_those_of_the_program() {
@@ -262,14 +258,25 @@ mod tests {
     fn long_texts_and_many_places_are_cut() {
         assert_eq!(shortened("ääää", 5), "ää…\n(4 more bytes)");
         assert_eq!(shortened("ääää", 8), "ääää");
-        let texts: Texts = ["a.rs", "large.rs"]
-            .map(|file| (file.to_owned(), "x".repeat(if file == "a.rs" { 9 } else { MAX_SOURCE + 1 })))
+        let texts: Texts = ["a.rs", "b.rs", "large.rs"]
+            .map(|file| {
+                (file.to_owned(), "line\n".repeat(if file == "large.rs" { 300_000 } else { 150_000 }))
+            })
             .into();
         let at = |file: &str, line| (file.to_owned(), lines(line, line));
-        let found =
-            sources(&texts, [at("large.rs", 1)].into_iter().chain((1..=100).map(|line| at("a.rs", line))));
-        let [source] = &found[..] else { panic!("{} files", found.len()) };
-        assert_eq!((source.info.filename.as_str(), source.ranges.len()), ("a.rs", MAX_PLACES - 1));
+        let few = [at("large.rs", 100), at("b.rs", 1)];
+        let found = sources(&texts, few.into_iter().chain((1..=100).map(|line| at("a.rs", line))));
+        let told: Vec<_> = found
+            .iter()
+            .map(|source| (source.info.filename.as_str(), source.info.data.len(), source.ranges.len()))
+            .collect();
+        let around = |empty: usize, lines: usize| empty + "line\n".len() * lines;
+        let whole = texts["b.rs"].len();
+        let last = MAX_PLACES - 2;
+        let expected =
+            [("large.rs", around(89, 21), 1), ("b.rs", whole, 1), ("a.rs", around(0, last + 10), last)];
+        assert_eq!(told, expected);
+        assert!(found.iter().map(|source| source.info.data.len()).sum::<usize>() <= MAX_TEXT);
     }
 
     #[test]
