@@ -10,7 +10,8 @@
 
 use std::fmt::{self, Display};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::errdefs::GatewayError;
 
@@ -60,14 +61,15 @@ impl Display for Exit {
 /// What is known of a container's end.
 #[derive(Debug, Default)]
 pub(crate) struct Lifetime {
-    has_first: AtomicBool,
+    has_first: Mutex<bool>,
     ended: OnceLock<Exit>,
 }
 
 impl Lifetime {
-    /// Whether the process that starts now is the first.
-    pub(crate) fn start(&self) -> bool {
-        !self.has_first.swap(true, Ordering::Relaxed)
+    /// Waits for the first process while it starts; for who is to be the first, the place to note that it has started.
+    pub(crate) async fn starting(&self) -> Option<MutexGuard<'_, bool>> {
+        let has_first = self.has_first.lock().await;
+        (!*has_first).then_some(has_first)
     }
 
     /// An error if the container is known to have ended.
@@ -92,6 +94,8 @@ impl Lifetime {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn exit(code: u32, message: &str) -> Exit {
@@ -101,7 +105,6 @@ mod tests {
     #[test]
     fn the_first_process_and_every_failure_end_a_container() {
         let lifetime = Lifetime::default();
-        assert!(lifetime.start() && !lifetime.start());
         lifetime.end(&Exit::default(), false).unwrap();
         lifetime.check().unwrap();
         lifetime.end(&exit(3, "exit code: 3"), false).unwrap();
@@ -112,8 +115,21 @@ mod tests {
         lifetime.end(&Exit::default(), false).unwrap();
 
         let lifetime = Lifetime::default();
-        lifetime.end(&Exit::default(), lifetime.start()).unwrap();
+        lifetime.end(&Exit::default(), true).unwrap();
         assert!(lifetime.check().is_err());
+    }
+
+    #[test]
+    fn one_process_is_the_first() {
+        let lifetime = Lifetime::default();
+        let starts = || lifetime.starting().now_or_never();
+        // One that does not start leaves the place to the next, who waits for it.
+        let first = starts().unwrap();
+        assert!(first.is_some() && starts().is_none());
+        drop(first);
+        *starts().unwrap().unwrap() = true;
+        // Then nobody waits.
+        assert!(starts().unwrap().is_none());
     }
 
     #[test]

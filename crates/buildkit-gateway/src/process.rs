@@ -2,8 +2,7 @@
 //!
 //! One stream of messages per process. Source: BuildKit v0.34 `frontend/gateway/gateway.go`, `ExecProcess`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use buildkit_llb::{SecretEnv, Security};
 use buildkit_proto::gateway as pb;
@@ -68,8 +67,9 @@ pub struct Process {
 #[derive(Debug, Clone)]
 pub struct ProcessInput {
     sender: mpsc::Sender<pb::ExecMessage>,
-    /// Whether stdin has ended: a daemon ends the stream when anything comes for it then.
-    closed: Arc<AtomicBool>,
+    /// Whether stdin has ended: a daemon ends the stream when anything comes for it then. Whoever asks keeps the lock
+    /// until what it has to say is sent, since others have the same stdin.
+    closed: Arc<Mutex<bool>>,
 }
 
 /// What a process does.
@@ -124,6 +124,8 @@ impl Process {
         request: &ProcessRequest,
     ) -> Result<Self, ProcessError> {
         lifetime.check()?;
+        // Until one has started, no other does: else nobody knows which of them is the daemon's first.
+        let starting = lifetime.starting().await;
         let security = match request.security {
             Security::Sandbox => ops::SecurityMode::Sandbox,
             Security::Insecure => ops::SecurityMode::Insecure,
@@ -149,7 +151,7 @@ impl Process {
             secretenv: secrets.collect(),
         };
         let (sender, receiver) = mpsc::channel(WAITING);
-        let input = ProcessInput { sender, closed: Arc::new(AtomicBool::new(!request.stdin)) };
+        let input = ProcessInput { sender, closed: Arc::new(Mutex::new(!request.stdin)) };
         // The daemon answers when it has started the process, so that this must be on its way before.
         input.send(Input::Init(init)).await;
         let stream = ReceiverStream::new(receiver);
@@ -162,7 +164,7 @@ impl Process {
             .and_then(|message| message.input)
         {
             Some(Input::Started(_)) => {
-                let is_first = lifetime.start();
+                let is_first = starting.map(|mut has_first| *has_first = true).is_some();
                 Ok(Self { input, output, lifetime, is_first, exit: None })
             }
             _ => Err(GatewayError::new("the daemon did not say that the process has started").into()),
@@ -237,19 +239,17 @@ impl Process {
 impl ProcessInput {
     /// Writes to the process's stdin. Without one, or after its end, this does nothing.
     pub async fn write(&self, mut data: Bytes) {
-        while !data.is_empty() && !self.closed.load(Ordering::Relaxed) {
+        while !data.is_empty() {
             let piece = data.split_to(PIECE.min(data.len()));
-            self.send(Input::File(pb::FdMessage { fd: 0, eof: false, data: piece })).await;
+            if !self.send_stdin(pb::FdMessage { fd: 0, eof: false, data: piece }).await {
+                break;
+            }
         }
     }
 
     /// Ends the process's stdin, if it has one.
     pub async fn close(&self) {
-        let Ok(permit) = self.sender.reserve().await else { return };
-        if !self.closed.swap(true, Ordering::Relaxed) {
-            let end = pb::FdMessage { fd: 0, eof: true, data: Bytes::new() };
-            permit.send(message(Input::File(end)));
-        }
+        self.send_stdin(pb::FdMessage { fd: 0, eof: true, data: Bytes::new() }).await;
     }
 
     /// Says how large the terminal is, in characters.
@@ -271,6 +271,18 @@ impl ProcessInput {
         self.send(Input::Signal(pb::SignalMessage { name: name.to_owned() })).await;
     }
 
+    /// Sends something for stdin unless that has ended, and tells whether more may come.
+    async fn send_stdin(&self, file: pb::FdMessage) -> bool {
+        let Ok(permit) = self.sender.reserve().await else { return false };
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return false;
+        }
+        *closed = file.eof;
+        permit.send(message(Input::File(file)));
+        !*closed
+    }
+
     /// A process that has ended takes nothing; its end says so.
     async fn send(&self, input: Input) {
         let _ = self.sender.send(message(input)).await;
@@ -279,4 +291,39 @@ impl ProcessInput {
 
 fn message(input: Input) -> pb::ExecMessage {
     pb::ExecMessage { process_id: ID.to_owned(), input: Some(input) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_comes_after_the_end_of_stdin() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let input = ProcessInput { sender, closed: Arc::default() };
+        let other = input.clone();
+        input.write(Bytes::from_static(b"first")).await;
+        // Both wait for room, the end first.
+        let ends = async {
+            input.close().await;
+            drop(input);
+        };
+        let writes = async {
+            other.write(Bytes::from_static(b"late")).await;
+            other.close().await;
+            drop(other);
+        };
+        let reads = async {
+            let mut read = Vec::new();
+            while let Some(message) = receiver.recv().await {
+                match message.input {
+                    Some(Input::File(file)) => read.push((file.data, file.eof)),
+                    other => panic!("{other:?}"),
+                }
+            }
+            read
+        };
+        let ((), (), read) = tokio::join!(ends, writes, reads);
+        assert_eq!(read, [(Bytes::from_static(b"first"), false), (Bytes::new(), true)]);
+    }
 }
