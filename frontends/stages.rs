@@ -40,8 +40,8 @@ impl Default for Params {
 
 impl Params {
     /// The image that compiles for a target.
-    fn toolchain(&self, target: &Target) -> &str {
-        match &target.linker {
+    fn toolchain(&self, machine: &Machine) -> &str {
+        match &machine.linker {
             Some(_) if !self.cross_toolchain.is_empty() => &self.cross_toolchain,
             _ => &self.toolchain,
         }
@@ -93,10 +93,6 @@ pub(crate) const BUNDLED: [&str; 9] = [
 
 /// A crate that Cargo wants to know of: of the command line, and not compiled for a frontend.
 const NAMED: &str = "buildkit-client";
-
-/// Capabilities that BuildKit may count on (BuildKit v0.33 `frontend/gateway/gateway.go`).
-const CAPS: &str = "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,\
-    moby.buildkit.frontend.contexts,moby.buildkit.frontend.gitquerystring,moby.buildkit.frontend.contexts.zstd";
 
 /// An image with one program.
 pub(crate) struct Image {
@@ -160,7 +156,7 @@ impl Image {
     pub(crate) fn describe_frontend(&self, image: Stage<role::Runtime>, p: &Params) -> Stage<role::Runtime> {
         self.describe(image, p)
             .label("moby.buildkit.frontend.network.none", "true")
-            .label("moby.buildkit.frontend.caps", CAPS)
+            .label("moby.buildkit.frontend.caps", stagewright::FRONTEND_CAPS)
     }
 }
 
@@ -170,12 +166,12 @@ fn main() -> ExitCode {
 
 pub(crate) fn build(b: &Build, p: Params) -> Targets {
     let src = b.context();
-    let target = Target::of(b);
+    let machine = Machine::of(b);
 
     // Tests, tools and other crates are no part of it, so that an edit of them compiles nothing here.
     let crates = |names: &[&str]| src.dir("crates").include(names.iter().copied()).exclude(["*/tests"]);
     let sources = |name: &str, members: &str| {
-        b.builder(name, b.image(p.toolchain(&target)).on_build_platform())
+        b.builder(name, b.image(p.toolchain(&machine)).on_build_platform())
             .workdir("/stagewright")
             .copy(src.files(["Cargo.toml", "Cargo.lock"]), "./")
             .run(format!("sed -i 's|^members = .*|members = [{members}]|; /^exclude = /d' Cargo.toml"))
@@ -184,16 +180,16 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
         .copy(crates(&CRATES).include([format!("{NAMED}/Cargo.toml")]), "crates/")
         .run(format!("mkdir crates/{NAMED}/src && touch crates/{NAMED}/src/lib.rs"))
         .copy(src.dir("frontends").include(["Cargo.toml", "src"]), "frontends/")
-        .run(cargo(&target, "stagewright-frontends", &[YAML.program, RUST.program]));
+        .run(cargo(&machine, "stagewright-frontends", &[YAML.program, RUST.program]));
 
     // These have all features, and so that crate, too.
     let tool = sources("tool", r#""crates/*""#)
         .copy(crates(&CRATES).include([NAMED]), "crates/")
-        .run(cargo(&target, "stagewright --features yaml,rust", &[CLI.program]));
+        .run(cargo(&machine, "stagewright --features yaml,rust", &[CLI.program]));
     let examples = sources("examples", r#""crates/*", "examples""#)
         .copy(crates(&CRATES).include([NAMED]), "crates/")
         .copy(src.dir("examples").include(["Cargo.toml", "*/*.rs"]), "examples/")
-        .run(cargo(&target, "stagewright-examples", &[LUCID.program, SERVICE.program]));
+        .run(cargo(&machine, "stagewright-examples", &[LUCID.program, SERVICE.program]));
 
     // What the Rust frontend compiles build programs against, without a network. It is the same for every platform.
     // `cargo vendor --quiet` would be quiet about the configuration, too.
@@ -232,27 +228,27 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
 }
 
 /// What is compiled for, in rustc's words.
-struct Target {
+struct Machine {
     triple: String,
     /// The linker for a platform that is not this one.
     linker: Option<String>,
 }
 
-impl Target {
+impl Machine {
     fn of(b: &Build) -> Self {
         let platform = b.platform();
-        let machine = match &*platform.architecture {
+        let name = match &*platform.architecture {
             "amd64" => "x86_64",
             "arm64" => "aarch64",
             other => {
-                b.problem(format!("there is no frontend for {other}, only for amd64 and arm64"));
+                b.problem(format!("there is no program for {other}, only for amd64 and arm64"));
                 other
             }
         };
         let crosses = platform.architecture != b.build_platform().architecture;
         Self {
-            triple: format!("{machine}-unknown-linux-gnu"),
-            linker: crosses.then(|| format!("{machine}-linux-gnu-gcc")),
+            triple: format!("{name}-unknown-linux-gnu"),
+            linker: crosses.then(|| format!("{name}-linux-gnu-gcc")),
         }
     }
 }
@@ -260,8 +256,8 @@ impl Target {
 /// Compiles programs of a package to `/out`. What cargo downloads and compiles of others is kept for the next time. The
 /// times of our own files are new each time: cargo, which goes by them, would else take an older file for one that it
 /// knows. Cargo's whole home is kept, since the lock lies there that several of it share.
-fn cargo(target: &Target, package: &str, programs: &[&str]) -> Run {
-    let Target { triple, linker } = target;
+fn cargo(machine: &Machine, package: &str, programs: &[&str]) -> Run {
+    let Machine { triple, linker } = machine;
     // Of their own for another platform: what uses one directory waits for each other.
     let kept = linker
         .iter()

@@ -7,10 +7,6 @@ fn main() -> ExitCode {
     stagewright::main(build)
 }
 
-/// What the program can answer, for BuildKit, which asks it nothing else.
-const CAPS: &str =
-    "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,moby.buildkit.frontend.contexts";
-
 pub(crate) fn build(b: &Build, (): ()) -> Stage<role::Runtime> {
     let src = b.context();
     let program = b
@@ -30,6 +26,6 @@ pub(crate) fn build(b: &Build, (): ()) -> Stage<role::Runtime> {
     b.runtime("frontend", Scratch)
         .copy(program.artifact("/out"), "/")
         .label("moby.buildkit.frontend.network.none", "true")
-        .label("moby.buildkit.frontend.caps", CAPS)
+        .label("moby.buildkit.frontend.caps", stagewright::FRONTEND_CAPS)
         .entrypoint(["/frontend"])
 }

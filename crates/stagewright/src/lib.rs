@@ -126,6 +126,11 @@ pub use frontend::yaml_frontend;
 #[cfg(not(feature = "cli"))]
 pub use plain::main;
 
+/// What a program can answer as a BuildKit frontend, for the label `moby.buildkit.frontend.caps` of its image: BuildKit
+/// asks it nothing else.
+pub const FRONTEND_CAPS: &str = "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,\
+    moby.buildkit.frontend.contexts,moby.buildkit.frontend.gitquerystring,moby.buildkit.frontend.contexts.zstd";
+
 /// The README, whose examples are tests.
 #[cfg(all(doctest, feature = "cli"))]
 #[doc = include_str!("../../../README.md")]

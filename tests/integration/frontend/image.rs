@@ -26,10 +26,10 @@ pub(crate) async fn frontend_image(name: &str) -> String {
     let build = |b: &Build, (): ()| {
         let all = b.context().dir(".");
         let frontend = b.runtime("frontend", Scratch).copy(all, "/").entrypoint(["/frontend"]);
-        Targets::new().product(frontend.label("moby.buildkit.frontend.network.none", "true").label(
-            "moby.buildkit.frontend.caps",
-            "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests",
-        ))
+        let frontend = frontend
+            .label("moby.buildkit.frontend.network.none", "true")
+            .label("moby.buildkit.frontend.caps", stagewright::FRONTEND_CAPS);
+        Targets::new().product(frontend)
     };
     let image = image(&format!("frontend/{name}"), "1");
     let options = BuildOptions::new(files.path()).push().tag(image.clone());

@@ -110,3 +110,11 @@ fn outside() -> Option<ExitCode> {
     );
     Some(ExitCode::from(2))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_label_of_an_image_says_what_is_served() {
+        assert_eq!(crate::FRONTEND_CAPS, super::run::CAPS.join(","));
+    }
+}

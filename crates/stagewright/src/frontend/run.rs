@@ -22,7 +22,7 @@ use crate::driver::{self, Request};
 use crate::host_platform;
 
 /// What a client may count on.
-const CAPS: [&str; 5] =
+pub(super) const CAPS: [&str; 5] =
     [caps::INPUTS, caps::SUBREQUESTS, caps::CONTEXTS, caps::GIT_QUERY, caps::ZSTD_CONTEXTS];
 
 /// A larger file does not travel with the ops: with a file of 16 MiB no definition would fit into a message.

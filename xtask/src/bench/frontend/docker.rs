@@ -21,7 +21,7 @@ pub(super) const PATH: &str = "/bin/dockerfile-frontend";
 /// Tags of its releases (BuildKit v0.33 `frontend/dockerfile/release/mainline/tags`), and those of a static program.
 const TAGS: &str = "dfrunsecurity netgo static_build osusergo";
 
-/// Capabilities that it says it has.
+/// Capabilities that it says it has: its own, in its own Dockerfile, whatever ours has.
 const CAPS: &str = "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,\
     moby.buildkit.frontend.contexts,moby.buildkit.frontend.gitquerystring,moby.buildkit.frontend.contexts.zstd";
 
