@@ -48,12 +48,9 @@ pub(crate) fn list() {
 pub(crate) fn bench(place: &Place, names: &[String], scale: Scale) -> Result<()> {
     let mut chosen = choose(names)?;
     if scale == Scale::Smoke {
-        // Their sides are images that take minutes to compile; the tests build by ours.
-        let (left_out, rest): (Vec<_>, Vec<_>) =
-            chosen.into_iter().partition(|spec| spec.group.needs_frontends());
-        let names: Vec<_> = left_out.iter().map(|spec| spec.name).collect();
-        println!("not in a smoke run: {}", names.join(", "));
-        chosen = rest;
+        let left_out;
+        (chosen, left_out) = smoke(chosen)?;
+        println!("not in a smoke run: {}", left_out.join(", "));
     }
     let start = Instant::now();
     let work = place.target.join("bench");
@@ -155,6 +152,18 @@ fn choose(names: &[String]) -> Result<Vec<&'static Spec>> {
     Ok(ROWS.iter().filter(wanted).collect())
 }
 
+/// The rows of a smoke run, and the names of those that are left out: their sides are images that take minutes to compile,
+/// and the tests build by ours.
+fn smoke(chosen: Vec<&'static Spec>) -> Result<(Vec<&'static Spec>, Vec<&'static str>)> {
+    let (left_out, rest): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|spec| spec.group.needs_frontends());
+    let left_out: Vec<_> = left_out.iter().map(|spec| spec.name).collect();
+    if rest.is_empty() {
+        bail!("a smoke run has none of these rows: {}; measure them without --smoke", left_out.join(", "));
+    }
+    Ok((rest, left_out))
+}
+
 fn output(place: &Place, scale: Scale) -> PathBuf {
     place.target.join(match scale {
         Scale::Full => "bench.json",
@@ -186,5 +195,13 @@ mod tests {
         assert_eq!(names(&["encode-fan"]), ["encode-fan-20k", "encode-fan-20k-memory"]);
         let error = choose(&["nothing".to_owned()]).unwrap_err().to_string();
         assert!(error.starts_with("no row begins with \"nothing\"; there are: encode-chain-1k, "), "{error}");
+    }
+
+    #[test]
+    fn a_smoke_run_measures_something() {
+        let (rows, left_out) = smoke(choose(&[]).unwrap()).unwrap();
+        assert_eq!(rows.len() + left_out.len(), ROWS.len());
+        let error = smoke(choose(&["frontend".to_owned()]).unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with("a smoke run has none of these rows: frontend-"), "{error}");
     }
 }
