@@ -1,7 +1,9 @@
 //! Misuse that compiles, and the words it earns.
 
 use expect_test::{Expect, expect};
-use stagewright_plan::{Build, Outcome, Scratch, Stage, Targets, argv, plan, role, sh, text};
+use stagewright_plan::{
+    Build, Cache, Outcome, Platform, Scratch, Stage, Targets, argv, plan, role, script, sh, text,
+};
 
 /// The problems of a build function, with lines counted from the test's own.
 fn check<O: Outcome>(line: u32, build: impl Fn(&Build, ()) -> O, expected: Expect) {
@@ -239,5 +241,73 @@ fn what_the_program_says_itself() {
         line!(),
         |_, ()| Err::<Stage<role::Runtime>, _>("no config"),
         expect!["the build function failed: no config"],
+    );
+}
+
+#[test]
+fn sources_and_copies() {
+    check(
+        line!(),
+        |b, ()| {
+            let src = b.context();
+            b.runtime("app", Scratch)
+                .copy(b.git("ftp://example.com/tool").all(), "/")
+                .copy(b.git("https://example.com/tool.git").checksum("v1").all(), "/")
+                .copy(b.http("example.com/tool"), "/")
+                .copy(b.http("https://example.com/tool").checksum("abc"), "/")
+                .copy(b.http("https://example.com/tool").parents(), "/")
+                .copy(src.all().link().owner("node"), "/")
+                .copy(src.all().parents().include(["*.rs"]), "/")
+                .copy(b.image("node").on(&Platform::new("a b", "c")).file("/a"), "/")
+                .remove("..")
+                .symlink("", "/a")
+        },
+        expect![[r#"
+            +4: git URL "ftp://example.com/tool" has the protocol "ftp": there are http, https, ssh, git
+              help: as in `https://example.com/tool.git#v1.2`
+            +5: git source "git://example.com/tool.git" has the checksum "v1": hexadecimal digits are expected
+            +6: http source "example.com/tool" is not http:// or https:// with a host
+            +7: digest "abc" is not sha256: and 64 lower-case hexadecimal digits
+              help: `sha256:` and 64 hexadecimal digits
+            +8: a file of a web server has no parents
+            +9: a linked copy does not know the users of what is below it
+              help: give the owner by ids: `.owner("1000:1000")`
+            +10: a copy with parents takes no patterns to include
+              help: write them as paths: `src.files(["packages/*/package.json"])`
+            +11: operating system "a b" of platform "a b/c" is not os or os(version+feature)
+              help: as in `linux/arm64`
+            +12: `..` is everything that is there
+              help: to begin anew, start another stage
+            +13: the path of the target of a link is empty
+              help: the working directory itself is `./`"#]],
+    );
+}
+
+#[test]
+fn scripts_and_caches() {
+    check(
+        line!(),
+        |b, ()| {
+            let tester = b.tester("unit", "debian").run("true");
+            let other = b.tester("verdict", "debian").copy(tester.reports(), "/reports");
+            b.runtime("app", "debian")
+                .run(script("", "true"))
+                .run(script("bash", " "))
+                .run(sh("true").cache(Cache::at("relative")))
+                .run(sh("true").cache(Cache::at("/a").mode(0o1777)))
+                .run(sh("true").cache("/a").cache("/a"))
+                .gated_by(&other)
+        },
+        expect![[r#"
+            +3: tester `unit` leaves no reports
+              +2: this tester
+              help: say where they are: `.report("/app/reports")`
+            +5: the command is empty
+            +6: the script is empty
+            +7: `relative` is not where something can be mounted
+              help: an absolute path below the root
+            +8: 0o1777 is no mode of a directory that is made
+              help: permission bits, as in `0o755`; others are set by a command: `chmod 1777 /tmp`
+            +9: two mounts are at `/a`"#]],
     );
 }

@@ -114,7 +114,7 @@ fn commands_with_mounts_and_environment() {
                     .cache(Cache::at("/root/.cache"))
                     .cache(Cache::at("/var/cache/apt").id("apt").locked())
                     .tmpfs("/tmp")
-                    .bind(&tools.artifact("/go/bin"), "/tools")
+                    .bind(tools.artifact("/go/bin"), "/tools")
                     .secret(&token)
                     .secret_env("CERT", &cert)
                     .env("A", 2)

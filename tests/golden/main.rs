@@ -1,8 +1,11 @@
 //! Plans in, printed graphs and printed problems out.
 
 mod checks;
+mod commands;
 mod config;
 mod contexts;
+mod files;
+mod grouped;
 mod lowering;
 mod settings;
 mod sites;

@@ -147,7 +147,7 @@ fn everything(b: &Build, (): ()) -> Targets {
         .copy(b.context_named("fixtures").all(), "fixtures/")
         .run(
             sh("set -e\nnpm run build")
-                .bind(&tools.artifact("/out"), "/tools")
+                .bind(tools.artifact("/out"), "/tools")
                 .tmpfs("/tmp")
                 .env("CI", true)
                 .workdir("sub")

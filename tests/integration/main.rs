@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod daemon;
 mod destinations;
+mod dsl;
 mod engine;
 mod faults;
 mod faults_interrupt;

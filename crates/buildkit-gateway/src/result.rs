@@ -18,6 +18,18 @@ pub mod metadata {
     /// The platforms of a result that is a map, as JSON; its ids are the keys of the map.
     pub const PLATFORMS: &str = "refs.platforms";
 
+    /// The key of an annotation of every image's manifest.
+    #[must_use]
+    pub fn annotation(name: &str) -> String {
+        format!("annotation.{name}")
+    }
+
+    /// The key of an annotation of the index of a result that is a map.
+    #[must_use]
+    pub fn index_annotation(name: &str) -> String {
+        format!("annotation-index.{name}")
+    }
+
     /// A key for one platform of a result that is a map: `containerimage.config/linux/arm64`.
     #[must_use]
     pub fn for_platform(key: &str, platform: &str) -> String {

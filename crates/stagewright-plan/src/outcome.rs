@@ -95,11 +95,12 @@ pub fn describe_file<O: Outcome>(
 ) -> Result<Plan, Problems> {
     let recorder = Build::new(platform.clone(), build_platform.clone(), fields);
     let outcome = build(&recorder);
-    let (targets, failure) = match outcome.targets() {
-        Ok(targets) => (targets.into_plan(), None),
+    let outcome = outcome.targets();
+    let mut record = recorder.recorder().take();
+    let (targets, failure) = match outcome {
+        Ok(targets) => (targets.into_plan(&mut record.stages), None),
         Err(failure) => (Vec::new(), Some(failure)),
     };
-    let record = recorder.recorder().take();
     let plan = Plan {
         version: VERSION,
         platform: record.platform_asked.then(|| platform.to_string()),

@@ -100,9 +100,9 @@ pub mod prelude;
 
 pub use buildkit_llb::Platform;
 pub use stagewright_plan::{
-    Artifact, Build, Cache, FileSet, Healthcheck, Image, Outcome, Parameter, Parameters, Plan, Problem,
-    Problems, Run, Scratch, Secret, Site, Source, Stage, Targets, argv, describe, plan, role, secs, sh, text,
-    udp,
+    Artifact, Build, Cache, Cross, Download, Every, FileSet, Git, Healthcheck, HttpTool, Image, Outcome,
+    Parameter, Parameters, Plan, Problem, Problems, Reports, Root, Run, Scratch, Secret, Site, Source, Stage,
+    Targets, argv, describe, plan, role, script, secs, sh, text, udp,
 };
 pub use {schemars, serde, stagewright_plan};
 

@@ -6,6 +6,6 @@ pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 
 pub use crate::{
-    Artifact, Build, Cache, FileSet, Healthcheck, Image, Platform, Run, Scratch, Secret, Source, Stage,
-    Targets, argv, role, secs, sh, text, udp,
+    Artifact, Build, Cache, Cross, Download, Every, FileSet, Git, Healthcheck, HttpTool, Image, Platform,
+    Reports, Root, Run, Scratch, Secret, Source, Stage, Targets, argv, role, script, secs, sh, text, udp,
 };

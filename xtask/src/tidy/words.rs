@@ -15,8 +15,14 @@ const CODE: [(&str, &str); 4] = [
 ];
 
 /// In any file: the beginnings of paths on the machine of whoever wrote it.
-const PATHS: [&str; 6] =
-    ["/Users/", "/.cargo/registry/", "/.rustup/toolchains/", "/root/go/", "/root/.cache/", "/target-"];
+const PATHS: [&str; 6] = [
+    "/Users/",
+    "/.cargo/registry/",
+    "/.rustup/toolchains/",
+    "/root/go/",
+    "/root/.cache/stagewright",
+    "/target-",
+];
 
 /// Where lock files of npm say which registry a package came from; a path there is a workspace's own.
 const RESOLVED: &str = "\"resolved\": \"http";

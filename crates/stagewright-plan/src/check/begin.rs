@@ -33,7 +33,10 @@ pub(super) fn begins(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Begin> {
             path.push(at);
             match &plan.stages[at].from {
                 Origin::Scratch => break Begin::Empty,
-                Origin::Image(_) | Origin::Context(_) => break Begin::Base,
+                Origin::Image(_) | Origin::Context(_) | Origin::Git(_) | Origin::Http(_) => {
+                    break Begin::Base;
+                }
+                Origin::Reports(_) | Origin::Root(_) => break Begin::Unknown,
                 Origin::Stage(name) => match index.get(name.as_str()) {
                     Some(from) => at = *from,
                     None => break Begin::Unknown,

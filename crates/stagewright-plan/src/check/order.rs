@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Origin, Plan, Role, Stage, Step};
+use crate::plan::{Plan, Role, Stage, Step};
 use crate::problem::{Problem, Problems};
 
 /// The stages that these need, themselves and gates included. What a stage needs at which it stops does not count.
@@ -68,25 +68,18 @@ pub(super) fn order(plan: &Plan, index: &BTreeMap<&str, usize>) -> Result<Vec<us
 /// The stages that a stage's filesystem is made from. A tester's gates are among them: it waits for them. An
 /// image's are not: it is built beside its tests.
 fn made_from(stage: &Stage) -> impl Iterator<Item = &str> {
-    let start = stage_name(&stage.from);
+    let start = stage.from.stage();
     let steps = stage
         .steps
         .iter()
         .flat_map(Step::origins)
-        .filter_map(|(origin, _)| stage_name(origin));
+        .filter_map(|(origin, _)| origin.stage());
     let gates = stage
         .gates
         .iter()
         .filter(|_| stage.role == Role::Tester)
         .map(|gate| gate.stage.as_str());
     start.into_iter().chain(steps).chain(gates)
-}
-
-fn stage_name(origin: &Origin) -> Option<&str> {
-    match origin {
-        Origin::Stage(name) => Some(name),
-        Origin::Scratch | Origin::Image(_) | Origin::Context(_) => None,
-    }
 }
 
 /// How many stages of a ring are named: a person looks at the first ones, and there may be thousands.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use buildkit_llb::ImageRef;
+use buildkit_llb::{ImageRef, Platform};
 
 use super::begin::Begin;
 use super::unknown_stage;
 use crate::dsl::role::may_start;
-use crate::plan::{Origin, Plan, Role, Runtime, Stage, Step};
+use crate::plan::{Image, OnPlatform, Origin, Plan, Role, Runtime, Stage, Step};
 use crate::problem::{About, Problem};
 
 /// What is wrong with the stage at a position of a Plan.
@@ -61,13 +61,14 @@ impl StageCheck<'_> {
         match &self.stage.from {
             Origin::Scratch => {}
             Origin::Image(image) => {
-                if let Err(e) = image.name.parse::<ImageRef>() {
-                    self.at_start(image_problem(&image.name, e.to_string()));
+                for problem in image_problems(image) {
+                    self.at_start(problem);
                 }
             }
-            Origin::Context(name) => {
+            Origin::Context(_) | Origin::Git(_) | Origin::Http(_) | Origin::Reports(_) | Origin::Root(_) => {
+                let problem = Problem::new(format!("stage `{}` starts from files", self.stage.name));
                 self.at_start(
-                    Problem::new(format!("stage `{}` starts from context `{name}`", self.stage.name))
+                    problem
                         .help("start from an image, from scratch or from another stage, and copy the files"),
                 );
             }
@@ -155,11 +156,22 @@ fn is_name(name: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
 }
 
-/// What is wrong with an image's name, and how one looks.
-pub(super) fn image_problem(name: &str, why: String) -> Problem {
-    let problem = Problem::new(why);
-    match name.ends_with(':') {
-        true => problem.help("nothing stands after the colon: is a parameter empty?"),
-        false => problem.help("as in `node:18-slim`, `registry.example.com/team/app:1.2` or `name@sha256:…`"),
+/// What is wrong with an image's name, and how one looks; and with its platform.
+pub(super) fn image_problems(image: &Image) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Err(e) = image.name.parse::<ImageRef>() {
+        let problem = Problem::new(e.to_string());
+        problems.push(match image.name.ends_with(':') {
+            true => problem.help("nothing stands after the colon: is a parameter empty?"),
+            false => {
+                problem.help("as in `node:18-slim`, `registry.example.com/team/app:1.2` or `name@sha256:…`")
+            }
+        });
     }
+    if let OnPlatform::Named(platform) = &image.on
+        && let Err(e) = platform.parse::<Platform>()
+    {
+        problems.push(Problem::new(e.to_string()).help("as in `linux/arm64`"));
+    }
+    problems
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use buildkit_llb::{ImageRef, path};
+use buildkit_llb::{Digest, GitSource, GitUrl, Graph, HttpSource, Metadata, Op, path};
 
 use super::begin::Begin;
-use super::stage::{StageCheck, image_problem};
+use super::stage::{StageCheck, image_problems};
 use super::unknown_stage;
-use crate::plan::{Action, Command, Copy, Mount, Origin, Role, Run, Step};
+use crate::plan::{Action, Command, Copy, Git, Http, Mount, Origin, Role, Run, Stage, Step};
 use crate::problem::Problem;
 
 impl StageCheck<'_> {
@@ -34,7 +34,7 @@ impl StageCheck<'_> {
                 Action::User { user } => self.owner(step, Some(user)),
                 Action::Mkdir { path, mode, owner } => {
                     self.path(step, "directory", path);
-                    self.mode(step, Some(*mode));
+                    self.directory_mode(step, *mode);
                     self.owner(step, owner.as_ref());
                 }
                 Action::File { path, mode, owner, .. } => {
@@ -44,6 +44,11 @@ impl StageCheck<'_> {
                     }
                     self.mode(step, Some(*mode));
                     self.owner(step, owner.as_ref());
+                }
+                Action::Remove { path, .. } => self.removal(step, path),
+                Action::Symlink { target, path } => {
+                    self.path(step, "link", path);
+                    self.path(step, "target of a link", target);
                 }
             }
             empty &= !fills(step);
@@ -73,6 +78,31 @@ impl StageCheck<'_> {
         }
         self.mode(step, copy.mode);
         self.owner(step, copy.owner.as_ref());
+        self.combination(step, copy);
+    }
+
+    /// Options of a copy that exclude each other.
+    fn combination(&mut self, step: &Step, copy: &Copy) {
+        let named = |owner: &String| owner.split(':').any(|part| part.parse::<u32>().is_err());
+        if copy.link && copy.owner.as_ref().is_some_and(named) {
+            let problem = Problem::new("a linked copy does not know the users of what is below it");
+            self.at(step, problem.help("give the owner by ids: `.owner(\"1000:1000\")`"));
+        }
+        if copy.parents && !copy.include.is_empty() {
+            let problem = Problem::new("a copy with parents takes no patterns to include");
+            self.at(step, problem.help("write them as paths: `src.files([\"packages/*/package.json\"])`"));
+        }
+        if copy.parents && matches!(copy.from, Origin::Http(_)) {
+            self.at(step, Problem::new("a file of a web server has no parents"));
+        }
+    }
+
+    fn removal(&mut self, step: &Step, path: &str) {
+        self.path(step, "file", path);
+        if path::resolve("/", path) == "/" {
+            let problem = Problem::new(format!("`{path}` is everything that is there"));
+            self.at(step, problem.help("to begin anew, start another stage"));
+        }
     }
 
     fn run(&mut self, step: &Step, run: &Run) {
@@ -81,7 +111,16 @@ impl StageCheck<'_> {
             Command::Argv(arguments) => {
                 (arguments.first().is_none_or(String::is_empty), arguments.as_slice())
             }
+            Command::Script { interpreter, text } => {
+                if text.trim().is_empty() {
+                    self.at(step, Problem::new("the script is empty"));
+                }
+                (interpreter.first().is_none_or(String::is_empty), interpreter.as_slice())
+            }
         };
+        if run.refresh == Some(0) {
+            self.at(step, Problem::new("a result cannot be stale after 0 seconds"));
+        }
         if empty {
             self.at(step, Problem::new("the command is empty"));
         }
@@ -91,7 +130,11 @@ impl StageCheck<'_> {
         let mut mounted = BTreeSet::new();
         for mount in &run.mounts {
             let path = match mount {
-                Mount::Cache { path, .. } | Mount::Tmpfs { path } => path,
+                Mount::Cache(cache) => {
+                    self.directory_mode(step, cache.mode.unwrap_or_default());
+                    &cache.path
+                }
+                Mount::Tmpfs { path } => path,
                 Mount::Secret { path, id } => {
                     self.secret(step, id);
                     path
@@ -141,30 +184,83 @@ impl StageCheck<'_> {
         match origin {
             Origin::Scratch => self.at(step, Problem::new("there are no files in scratch")),
             Origin::Image(image) => {
-                if let Err(e) = image.name.parse::<ImageRef>() {
-                    self.at(step, image_problem(&image.name, e.to_string()));
+                for problem in image_problems(image) {
+                    self.at(step, problem);
                 }
             }
+            Origin::Git(git) => self.git(step, git),
+            Origin::Http(http) => self.http(step, http),
             Origin::Context(name) if name.is_empty() => {
                 self.at(step, Problem::new("a context without a name"));
             }
             Origin::Context(_) => {}
-            Origin::Stage(name) => match self.index.get(name.as_str()) {
-                None => {
-                    let problem = unknown_stage(name, self.index);
+            Origin::Stage(name) | Origin::Reports(name) | Origin::Root(name) => {
+                let problem = match self.index.get(name.as_str()) {
+                    None => Some(unknown_stage(name, self.index)),
+                    Some(i) => self.taken(origin, &self.plan.stages[*i]),
+                };
+                if let Some(problem) = problem {
                     self.at(step, problem);
                 }
-                Some(i) => {
-                    let from = &self.plan.stages[*i];
-                    if !matches!(from.role, Role::Deps | Role::Builder) {
-                        self.at(
-                            step,
-                            Problem::new("only deps and builder stages have artifacts")
-                                .related(&from.at, format!("`{name}` is a {} stage", from.role.name())),
-                        );
-                    }
-                }
-            },
+            }
+        }
+    }
+
+    /// What is wrong with taking this of that stage.
+    fn taken(&self, origin: &Origin, from: &Stage) -> Option<Problem> {
+        let judged = self.stage.role == Role::Tester;
+        let message = match origin {
+            Origin::Reports(_) if from.role != Role::Tester => "only a tester leaves reports",
+            Origin::Reports(_) if from.reports.is_empty() => {
+                let message = format!("tester `{}` leaves no reports", from.name);
+                let problem = Problem::new(message).related(&from.at, "this tester");
+                return Some(problem.help("say where they are: `.report(\"/app/reports\")`"));
+            }
+            Origin::Root(_) if !from.role.is_image() => "only an image can be taken whole",
+            Origin::Reports(_) | Origin::Root(_) if !judged => {
+                "reports of a tester, and whole images, go to testers only"
+            }
+            Origin::Stage(_) if !matches!(from.role, Role::Deps | Role::Builder) => {
+                "only deps and builder stages have artifacts"
+            }
+            _ => return None,
+        };
+        let what = format!("`{}` is a {} stage", from.name, from.role.name());
+        Some(Problem::new(message).related(&from.at, what))
+    }
+
+    fn git(&mut self, step: &Step, git: &Git) {
+        match git.url.parse::<GitUrl>() {
+            Err(e) => {
+                let problem = Problem::new(e.to_string());
+                self.at(step, problem.help("as in `https://example.com/tool.git#v1.2`"));
+            }
+            Ok(url) => {
+                let source =
+                    GitSource { checksum: git.checksum.clone().unwrap_or_default(), ..GitSource::new(url) };
+                self.source(step, source);
+            }
+        }
+    }
+
+    fn http(&mut self, step: &Step, http: &Http) {
+        match http.checksum.as_ref().map(|digest| digest.parse::<Digest>()).transpose() {
+            Err(e) => {
+                self.at(step, Problem::new(e.to_string()).help("`sha256:` and 64 hexadecimal digits"));
+            }
+            Ok(checksum) => {
+                let mut source = HttpSource::new(&http.url);
+                http.file_name().clone_into(&mut source.file.name);
+                source.checksum = checksum;
+                self.source(step, source);
+            }
+        }
+    }
+
+    /// What no daemon would take.
+    fn source(&mut self, step: &Step, source: impl Into<Op>) {
+        if let Err(e) = Graph::new().add(source, Metadata::default()) {
+            self.at(step, Problem::new(e.to_string()));
         }
     }
 
@@ -247,6 +343,18 @@ impl StageCheck<'_> {
             self.at(
                 step,
                 Problem::new(format!("{mode} is no mode")).help("permission bits are octal: `0o755`"),
+            );
+        }
+    }
+
+    /// A daemon makes directories with the nine bits alone.
+    fn directory_mode(&mut self, step: &Step, mode: u32) {
+        if mode > 0o777 {
+            let problem = Problem::new(format!("{mode:#o} is no mode of a directory that is made"));
+            self.at(
+                step,
+                problem
+                    .help("permission bits, as in `0o755`; others are set by a command: `chmod 1777 /tmp`"),
             );
         }
     }

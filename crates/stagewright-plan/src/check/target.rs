@@ -52,6 +52,7 @@ fn target_problem(plan: &Plan, index: &BTreeMap<&str, usize>, target: &Target) -
         return Some(unknown_stage(&target.stage, index));
     };
     let message = match stage.role {
+        Role::Deps | Role::Builder if target.files && !target.product => return None,
         role if role.is_image() => return None,
         Role::Tester if !target.product => return None,
         Role::Tester => "a product is an image",

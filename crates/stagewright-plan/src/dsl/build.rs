@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use buildkit_llb::Platform;
 
-use super::files::FileSet;
+use super::files::{Download, FileSet};
 use super::record::Recorder;
 use super::role::{Base, Builder, Deps, Role, Runtime, Tester};
 use super::run::Secret;
@@ -75,6 +75,25 @@ impl Build {
     /// A further context, given by name.
     pub fn context_named(&self, name: impl Into<String>) -> Source {
         Source { origin: Origin::Context(name.into()) }
+    }
+
+    /// A git repository, with `#ref:directory` if wanted: `b.git("https://example.com/tool.git#v1.2")`.
+    pub fn git(&self, url: impl Into<String>) -> Git {
+        Git { git: plan::Git { url: url.into(), checksum: None, keep_git_dir: false } }
+    }
+
+    /// A file of a web server: `b.http("https://example.com/tool.tar.gz").checksum("sha256:…")`.
+    pub fn http(&self, url: impl Into<String>) -> Download {
+        Download::new(url.into())
+    }
+
+    /// Goes through a preset that starts stages: their names begin with this one and a dash.
+    ///
+    /// So a function that makes a whole service can be called for several.
+    #[track_caller]
+    pub fn group<T>(&self, name: impl Into<String>, preset: impl FnOnce(&Self) -> T) -> T {
+        self.recorder
+            .through(Site::caller(), || self.recorder.grouped(name.into(), || preset(self)))
     }
 
     /// An image, to start stages from and to copy files of.
@@ -146,6 +165,14 @@ impl Image {
         Self { image: plan::Image { name: self.image.name.clone(), on: OnPlatform::Build } }
     }
 
+    /// The same image for this platform, whatever is built for.
+    #[must_use]
+    pub fn on(&self, platform: &Platform) -> Self {
+        Self {
+            image: plan::Image { name: self.image.name.clone(), on: OnPlatform::Named(platform.to_string()) },
+        }
+    }
+
     /// A file of the image.
     pub fn file(&self, path: impl Into<String>) -> FileSet {
         self.files([path])
@@ -188,6 +215,49 @@ impl Source {
     #[must_use]
     pub fn all(&self) -> FileSet {
         self.files(["."])
+    }
+}
+
+/// A commit of a git repository.
+#[derive(Clone, Debug)]
+pub struct Git {
+    git: plan::Git,
+}
+
+impl Git {
+    /// Only if it is this commit, in hexadecimal; without it, whatever the ref is when it is built.
+    #[must_use]
+    pub fn checksum(mut self, commit: impl Into<String>) -> Self {
+        self.git.checksum = Some(commit.into());
+        self
+    }
+
+    /// With `.git`: for what asks git for a version.
+    #[must_use]
+    pub fn keep_git_dir(mut self) -> Self {
+        self.git.keep_git_dir = true;
+        self
+    }
+
+    /// One file.
+    pub fn file(&self, path: impl Into<String>) -> FileSet {
+        self.files([path])
+    }
+
+    /// Several files. They go into a directory: end the destination with a slash.
+    pub fn files<P: Into<String>>(&self, paths: impl IntoIterator<Item = P>) -> FileSet {
+        FileSet::new(Origin::Git(self.git.clone()), paths)
+    }
+
+    /// What is in a directory.
+    pub fn dir(&self, path: impl Into<String>) -> FileSet {
+        self.files([path])
+    }
+
+    /// Everything.
+    #[must_use]
+    pub fn all(&self) -> FileSet {
+        self.files(["/"])
     }
 }
 

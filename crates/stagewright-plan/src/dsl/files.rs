@@ -1,15 +1,19 @@
 //! Files that a step copies or writes.
 
-use std::fmt::Debug;
+use super::role::{Role, TakesJudged};
+use crate::plan::{Copy, Http, Origin};
 
-use super::role::Role;
-use crate::plan::{Copy, Origin};
-
-/// Files of a context or an image.
+/// Files of a context, an image or a repository.
 ///
 /// Its patterns narrow what is copied of a directory; they follow `.dockerignore`'s rules and apply on top of it.
 #[derive(Clone, Debug)]
 pub struct FileSet {
+    copy: Copy,
+}
+
+/// A file of a web server.
+#[derive(Clone, Debug)]
+pub struct Download {
     copy: Copy,
 }
 
@@ -19,19 +23,66 @@ pub struct Artifact {
     copy: Copy,
 }
 
+/// The reports of a tester, each at its own path: for people and for other testers.
+///
+/// They are there also when the tester failed; its verdict does not come with them.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    copy: Copy,
+}
+
+/// The whole filesystem of an image: for testers, which judge what ships.
+#[derive(Clone, Debug)]
+pub struct Root {
+    copy: Copy,
+}
+
 impl FileSet {
     pub(super) fn new<P: Into<String>>(from: Origin, paths: impl IntoIterator<Item = P>) -> Self {
-        Self { copy: files(from, paths.into_iter().map(Into::into).collect()) }
+        Self { copy: Copy::new(from, paths.into_iter().map(Into::into).collect(), "") }
+    }
+}
+
+impl Download {
+    pub(super) fn new(url: String) -> Self {
+        let http = Http { url, checksum: None };
+        let path = http.file_name().to_owned();
+        Self { copy: Copy::new(Origin::Http(http), vec![path], "") }
+    }
+
+    /// Only if it has this digest, as in `sha256:…`; without it, whatever the server answers.
+    #[must_use]
+    pub fn checksum(mut self, digest: impl Into<String>) -> Self {
+        if let Origin::Http(http) = &mut self.copy.from {
+            http.checksum = Some(digest.into());
+        }
+        self
     }
 }
 
 impl Artifact {
     pub(super) fn new(stage: String, path: String) -> Self {
-        Self { copy: files(Origin::Stage(stage), vec![path]) }
+        Self { copy: Copy::new(Origin::Stage(stage), vec![path], "") }
+    }
+
+    pub(super) fn copy(self) -> Copy {
+        self.copy
     }
 }
 
-macro_rules! narrowing {
+impl Reports {
+    pub(super) fn new(tester: String) -> Self {
+        Self { copy: Copy::new(Origin::Reports(tester), vec!["/".to_owned()], "") }
+    }
+}
+
+impl Root {
+    pub(super) fn new(image: String) -> Self {
+        Self { copy: Copy::new(Origin::Root(image), vec!["/".to_owned()], "") }
+    }
+}
+
+macro_rules! options {
     ($type:ident) => {
         impl $type {
             /// Only what matches one of these patterns.
@@ -61,16 +112,43 @@ macro_rules! narrowing {
                 self.copy.mode = Some(mode);
                 self
             }
+
+            /// Passing over paths that are not there.
+            #[must_use]
+            pub fn optional(mut self) -> Self {
+                self.copy.optional = true;
+                self
+            }
+
+            /// With the directories above each path; of `a/./b/c`, with those after the dot.
+            #[must_use]
+            pub fn parents(mut self) -> Self {
+                self.copy.parents = true;
+                self
+            }
+
+            /// As a layer of its own, which does not depend on what is below it: it stays when a new base comes.
+            ///
+            /// A link at the destination is not followed then, and an owner is given by ids.
+            #[must_use]
+            pub fn link(mut self) -> Self {
+                self.copy.link = true;
+                self
+            }
+
+            /// With the files of an archive in place of the archive: tar, also compressed.
+            #[must_use]
+            pub fn unpack(mut self) -> Self {
+                self.copy.unpack = true;
+                self
+            }
         }
     };
 }
 
-narrowing!(FileSet);
-narrowing!(Artifact);
-
-fn files(from: Origin, paths: Vec<String>) -> Copy {
-    Copy { from, paths, to: String::new(), include: Vec::new(), exclude: Vec::new(), owner: None, mode: None }
-}
+options!(FileSet);
+options!(Download);
+options!(Artifact);
 
 /// What can be copied into a stage of role `R`.
 #[diagnostic::on_unimplemented(
@@ -84,16 +162,16 @@ pub trait CopyInto<R: Role> {
 }
 
 macro_rules! copied {
-    ($($type:ident)*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<R: Role> CopyInto<R> for $type {
+    ($($(#[$attribute:meta])* $type:ident: $role:ident)*) => {$(
+        $(#[$attribute])*
+        impl<R: $role> CopyInto<R> for $type {
             fn copy_to(self, to: String) -> Copy {
                 Copy { to, ..self.copy }
             }
         }
 
-        #[diagnostic::do_not_recommend]
-        impl<R: Role> CopyInto<R> for &$type {
+        $(#[$attribute])*
+        impl<R: $role> CopyInto<R> for &$type {
             fn copy_to(self, to: String) -> Copy {
                 Copy { to, ..self.copy.clone() }
             }
@@ -101,7 +179,48 @@ macro_rules! copied {
     )*};
 }
 
-copied!(FileSet Artifact);
+copied! {
+    #[diagnostic::do_not_recommend]
+    FileSet: Role
+    #[diagnostic::do_not_recommend]
+    Download: Role
+    #[diagnostic::do_not_recommend]
+    Artifact: Role
+    // Recommended, so that the compiler names what their bound wants.
+    Reports: TakesJudged
+    Root: TakesJudged
+}
+
+/// What a command can read at a path while it runs: files of a context, an image or another stage.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not something to mount",
+    label = "expected one file or directory: `src.dir(…)`, `stage.artifact(…)`, `image.root()`",
+    note = "a stage is not mounted whole: `stage.artifact(\"/app/dist\")`"
+)]
+pub trait Bind {
+    #[doc(hidden)]
+    fn origin(self) -> (Origin, Vec<String>);
+}
+
+macro_rules! bound {
+    ($($type:ident)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl Bind for $type {
+            fn origin(self) -> (Origin, Vec<String>) {
+                (self.copy.from, self.copy.paths)
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl Bind for &$type {
+            fn origin(self) -> (Origin, Vec<String>) {
+                self.clone().origin()
+            }
+        }
+    )*};
+}
+
+bound!(FileSet Download Artifact Reports Root);
 
 /// What a file is to hold, with its mode and owner.
 #[derive(Clone, Debug)]
@@ -161,12 +280,5 @@ impl Contents for String {
 impl Contents for Text {
     fn contents(self) -> Text {
         self
-    }
-}
-
-impl Artifact {
-    /// Where it comes from, and its path there: what a bind mount takes.
-    pub(super) fn origin(&self) -> (Origin, String) {
-        (self.copy.from.clone(), self.copy.paths.concat())
     }
 }

@@ -3,6 +3,8 @@
 //! Every value remembers the [recorder](record) of its [`Build`]; a step is recorded the moment it is written.
 
 mod build;
+mod cache;
+mod cross;
 mod files;
 mod record;
 pub mod role;
@@ -11,9 +13,11 @@ mod runtime;
 mod stage;
 mod targets;
 
-pub use build::{Build, Image, Scratch, Source, StartsFrom};
-pub use files::{Artifact, Contents, CopyInto, FileSet, Text, text};
-pub use run::{Argv, Cache, Run, Secret, argv, sh};
-pub use runtime::{Healthcheck, IntoPorts, Port, secs, udp};
+pub use build::{Build, Git, Image, Scratch, Source, StartsFrom};
+pub use cache::{Cache, Caches};
+pub use cross::Cross;
+pub use files::{Artifact, Bind, Contents, CopyInto, Download, FileSet, Reports, Root, Text, text};
+pub use run::{Argv, Every, Interpreter, Run, Secret, argv, script, sh};
+pub use runtime::{Healthcheck, HttpTool, IntoPorts, Port, secs, udp};
 pub use stage::{Gates, Stage, Value};
 pub use targets::{IntoProduct, IntoTarget, Targets};

@@ -19,6 +19,8 @@ struct State {
     secrets: Vec<SecretSpec>,
     problems: Vec<Problem>,
     via: Vec<Site>,
+    /// What names of stages begin with, dashes included.
+    group: String,
     platform_asked: bool,
 }
 
@@ -51,17 +53,8 @@ impl Recorder {
     /// Starts a stage and gives its place in the arena.
     pub(crate) fn start(&self, name: String, role: Role, from: Origin, site: Site) -> usize {
         let (at, via) = self.place(site);
-        let stage = Stage {
-            name,
-            role,
-            from,
-            steps: Vec::new(),
-            runtime: Runtime::default(),
-            gates: Vec::new(),
-            reports: Vec::new(),
-            at,
-            via,
-        };
+        let name = self.state.borrow().group.clone() + &name;
+        let stage = Stage { via, ..Stage::new(name, role, from, &at) };
         let mut state = self.state.borrow_mut();
         state.stages.push(Recorded { stage, steps_closed: None, config_closed: None });
         state.stages.len() - 1
@@ -129,11 +122,7 @@ impl Recorder {
         let (at, _) = self.place(site);
         for tester in testers {
             let gate = Gate { stage: self.name(tester), at: at.clone() };
-            let mut state = self.state.borrow_mut();
-            let gates = &mut state.stages[stage].stage.gates;
-            if gates.iter().all(|known| known.stage != gate.stage) {
-                gates.push(gate);
-            }
+            self.state.borrow_mut().stages[stage].stage.gate(gate);
         }
     }
 
@@ -201,6 +190,15 @@ impl Recorder {
         self.state.borrow_mut().via.push(site);
         let made = preset();
         self.state.borrow_mut().via.pop();
+        made
+    }
+
+    /// Runs a preset: names of the stages that it starts begin with this one.
+    pub(crate) fn grouped<T>(&self, name: String, preset: impl FnOnce() -> T) -> T {
+        let outer = self.state.borrow().group.clone();
+        self.state.borrow_mut().group = format!("{outer}{name}-");
+        let made = preset();
+        self.state.borrow_mut().group = outer;
         made
     }
 

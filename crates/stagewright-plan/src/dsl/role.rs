@@ -91,12 +91,28 @@ pub trait Makes: Role {}
 )]
 pub trait IsImage: Role {}
 
+/// A role whose stages can be taken whole.
+#[diagnostic::on_unimplemented(
+    message = "only an image is taken whole",
+    label = "this is a `{Self}` stage",
+    note = "what a builder made for other stages is an artifact: `stage.artifact(\"/app/dist\")`"
+)]
+pub trait HasRoot: Role {}
+
 /// A role whose stages can be gated.
 #[diagnostic::on_unimplemented(
     message = "only an image or another tester can be gated",
     label = "this is a `{Self}` stage: it runs beside the tests"
 )]
 pub trait Gated: Role {}
+
+/// A role whose stages take what others judged, and whole images.
+#[diagnostic::on_unimplemented(
+    message = "reports of a tester, and whole images, go to testers only",
+    label = "this goes into a `{Self}` stage",
+    note = "what a builder makes for other stages is an artifact: `stage.artifact(\"/app/dist\")`"
+)]
+pub trait TakesJudged: Role {}
 
 /// A role whose stages leave reports.
 #[diagnostic::on_unimplemented(
@@ -123,8 +139,8 @@ roles! {
     Base: StartsBase StartsDeps StartsBuilder StartsRuntime StartsDev;
     Deps: StartsDeps StartsBuilder StartsDev Makes;
     Builder: StartsBuilder StartsDev Makes;
-    Tester: Gated Judges;
-    Runtime: StartsRuntime StartsDev IsImage Gated;
+    Tester: Gated Judges TakesJudged;
+    Runtime: StartsRuntime StartsDev IsImage HasRoot Gated;
 }
 
 /// Whether a stage of one role may start from a stage of another: the table above, for Plans that no compiler saw.

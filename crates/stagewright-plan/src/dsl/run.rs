@@ -7,10 +7,11 @@ use std::rc::Rc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-use super::files::Artifact;
+use super::cache::Caches;
+use super::files::Bind;
 use super::record::Recorder;
 use super::stage::Value;
-use crate::plan::{self, Command, Mount, SecretEnv, Sharing};
+use crate::plan::{self, Command, Mount, SecretEnv};
 
 /// A command and what it is given for its run alone.
 #[derive(Clone, Debug)]
@@ -31,33 +32,32 @@ pub fn argv(arguments: impl Argv) -> Run {
     Run::new(Command::Argv(arguments.argv()))
 }
 
+/// A text that an interpreter reads as a file: `script("bash", "…")`, `script(["python3", "-u"], include_str!("seed.py"))`.
+///
+/// The interpreter decides what a failing line means: for bash, `script(["bash", "-euo", "pipefail"], …)`.
+pub fn script(interpreter: impl Interpreter, text: impl Into<String>) -> Run {
+    Run::new(Command::Script { interpreter: interpreter.interpreter(), text: text.into() })
+}
+
 impl Run {
     fn new(command: Command) -> Self {
-        Self {
-            run: plan::Run {
-                command,
-                mounts: Vec::new(),
-                env: Vec::new(),
-                secret_env: Vec::new(),
-                workdir: None,
-                user: None,
-                no_network: false,
-            },
-        }
+        Self { run: plan::Run::new(command) }
     }
 
-    /// With a cache.
-    pub fn cache(mut self, cache: Cache) -> Self {
-        self.run
-            .mounts
-            .push(Mount::Cache { path: cache.path, id: cache.id, sharing: cache.sharing });
+    /// With caches: a path, a [`Cache`], or a list of caches.
+    pub fn cache(mut self, caches: impl Caches) -> Self {
+        self.run.mounts.extend(caches.caches().into_iter().map(Mount::Cache));
         self
     }
 
-    /// With files of another stage, read-only, without copying them.
-    pub fn bind(mut self, artifact: &Artifact, path: impl Into<String>) -> Self {
-        let (from, source) = artifact.origin();
-        self.run.mounts.push(Mount::Bind { from, source, path: path.into() });
+    /// With one file or directory of something else, read-only, without copying it.
+    pub fn bind(mut self, files: impl Bind, path: impl Into<String>) -> Self {
+        let ((from, sources), path) = (files.origin(), path.into());
+        let binds =
+            sources
+                .into_iter()
+                .map(|source| Mount::Bind { from: from.clone(), source, path: path.clone() });
+        self.run.mounts.extend(binds);
         self
     }
 
@@ -111,10 +111,68 @@ impl Run {
         self
     }
 
+    /// Again in each hour, day or week, though nothing changed: for what asks the world, such as a scanner.
+    ///
+    /// All builds of that time share its result, and the image does not show the time.
+    pub fn refresh(mut self, every: Every) -> Self {
+        self.run.refresh = Some(every.seconds);
+        self
+    }
+
     /// Without any network but its own loopback.
     pub fn no_network(mut self) -> Self {
         self.run.no_network = true;
         self
+    }
+}
+
+/// How often something is done again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Every {
+    seconds: u64,
+}
+
+impl Every {
+    /// Each full hour.
+    #[must_use]
+    pub const fn hour() -> Self {
+        Self { seconds: 60 * 60 }
+    }
+
+    /// Each midnight of UTC.
+    #[must_use]
+    pub const fn day() -> Self {
+        Self { seconds: 24 * Self::hour().seconds }
+    }
+
+    /// Each Monday at midnight of UTC.
+    #[must_use]
+    pub const fn week() -> Self {
+        Self { seconds: 7 * Self::day().seconds }
+    }
+}
+
+/// What reads a script: a program, or a list of a program and its arguments.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an interpreter",
+    label = "expected a program, `\"bash\"`, or a list, `[\"bash\", \"-eu\"]`"
+)]
+pub trait Interpreter {
+    #[doc(hidden)]
+    fn interpreter(self) -> Vec<String>;
+}
+
+#[diagnostic::do_not_recommend]
+impl Interpreter for &str {
+    fn interpreter(self) -> Vec<String> {
+        vec![self.to_owned()]
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Into<String>, const N: usize> Interpreter for [S; N] {
+    fn interpreter(self) -> Vec<String> {
+        self.argv()
     }
 }
 
@@ -158,48 +216,6 @@ impl<S: Into<String>, const N: usize> Argv for [S; N] {
 impl<S: Into<String>> Argv for Vec<S> {
     fn argv(self) -> Vec<String> {
         self.into_iter().map(Into::into).collect()
-    }
-}
-
-/// A directory that outlives the build: for what a package manager downloads.
-#[derive(Clone, Debug)]
-pub struct Cache {
-    path: String,
-    id: Option<String>,
-    sharing: Sharing,
-}
-
-impl Cache {
-    /// A cache at this absolute path, shared by all steps that name the same path, in Dockerfiles too.
-    pub fn at(path: impl Into<String>) -> Self {
-        Self { path: path.into(), id: None, sharing: Sharing::Shared }
-    }
-
-    /// npm's downloads, for steps that run as root.
-    #[must_use]
-    pub fn npm() -> Self {
-        Self::at("/root/.npm")
-    }
-
-    /// Under an id of its own: for what depends on a platform or a toolchain.
-    #[must_use]
-    pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// One step at a time; another at the same time waits.
-    #[must_use]
-    pub fn locked(mut self) -> Self {
-        self.sharing = Sharing::Locked;
-        self
-    }
-
-    /// One step at a time; another at the same time gets a cache of its own.
-    #[must_use]
-    pub fn private(mut self) -> Self {
-        self.sharing = Sharing::Private;
-        self
     }
 }
 

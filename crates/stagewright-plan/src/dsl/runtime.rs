@@ -12,6 +12,25 @@ pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// What asks a server, of what an image has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpTool {
+    /// curl.
+    Curl,
+    /// wget, also busybox's.
+    Wget,
+    /// node, of version 18 or later.
+    Node,
+    /// python3.
+    Python,
+}
+
+/// Exits with 1 unless the URL behind it answers well.
+const NODE_REQUEST: &str =
+    "fetch(process.argv[1]).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))";
+/// The same: what answers badly is an exception.
+const PYTHON_REQUEST: &str = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])";
+
 /// How it is told whether a container is healthy.
 #[derive(Clone, Debug)]
 #[must_use = "give it to an image: `image.healthcheck(…)`"]
@@ -28,6 +47,18 @@ impl Healthcheck {
     /// A line for the image's shell that exits with 0 when all is well.
     pub fn shell(line: impl Into<String>) -> Self {
         Self::test(vec!["CMD-SHELL".to_owned(), line.into()])
+    }
+
+    /// A request of a server in the container, by a tool that must be in its image: well is what it answers with 2xx.
+    pub fn http(tool: HttpTool, url: impl Into<String>) -> Self {
+        let words: &[&str] = match tool {
+            HttpTool::Curl => &["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null"],
+            HttpTool::Wget => &["wget", "-q", "-O", "/dev/null"],
+            HttpTool::Node => &["node", "-e", NODE_REQUEST],
+            HttpTool::Python => &["python3", "-c", PYTHON_REQUEST],
+        };
+        let words = words.iter().map(|word| (*word).to_owned());
+        Self::cmd(words.chain([url.into()]).collect::<Vec<_>>())
     }
 
     /// No check, not even the one of the base image.

@@ -4,11 +4,11 @@ use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use super::files::{Artifact, Contents, CopyInto};
+use super::files::{Artifact, Contents, CopyInto, Reports, Root};
 use super::record::Recorder;
 use super::role::{
-    Base, Builder, Deps, Gated, IsImage, Judges, Makes, Role, Runtime, StartsBase, StartsBuilder, StartsDeps,
-    StartsDev, StartsRuntime, Tester,
+    Base, Builder, Deps, Gated, HasRoot, IsImage, Judges, Makes, Role, Runtime, StartsBase, StartsBuilder,
+    StartsDeps, StartsDev, StartsRuntime, Tester,
 };
 use super::run::{Argv, Run};
 use super::runtime::{Healthcheck, IntoPorts};
@@ -92,6 +92,18 @@ impl<R: Role> Stage<R> {
     pub fn file(self, path: impl Into<String>, contents: impl Contents) -> Self {
         let text = contents.contents();
         self.step(Action::File { path: path.into(), text: text.text, mode: text.mode, owner: text.owner })
+    }
+
+    /// Removes a file, or a directory with what is in it; `*`, `?` and `[…]` match names. What is not there is an error.
+    #[track_caller]
+    pub fn remove(self, path: impl Into<String>) -> Self {
+        self.step(Action::Remove { path: path.into(), optional: false })
+    }
+
+    /// Makes a symbolic link at `path` that says `target`. The directory that it stands in must be there.
+    #[track_caller]
+    pub fn symlink(self, target: impl Into<String>, path: impl Into<String>) -> Self {
+        self.step(Action::Symlink { target: target.into(), path: path.into() })
     }
 
     /// Goes through a preset: a function that takes a stage and gives it back.
@@ -178,6 +190,26 @@ impl<R: Role> Stage<R> {
         Artifact::new(self.name(), path.into())
     }
 
+    /// Everything in this image: for testers, which judge what ships.
+    #[track_caller]
+    pub fn root(&self) -> Root
+    where
+        R: HasRoot,
+    {
+        self.recorder.used(self.index, Site::caller(), "copied from");
+        Root::new(self.name())
+    }
+
+    /// The reports of this tester, for other testers: they are there also when this one failed.
+    #[track_caller]
+    pub fn reports(&self) -> Reports
+    where
+        R: Judges,
+    {
+        self.recorder.used(self.index, Site::caller(), "copied from");
+        Reports::new(self.name())
+    }
+
     /// Makes the success of testers a condition of this image, or of this tester.
     ///
     /// The gate adds nothing to the image, and the image is built beside its tests.
@@ -240,6 +272,37 @@ impl<R: Role> Stage<R> {
         self.configure(|runtime| {
             runtime.labels.insert(name, value);
         })
+    }
+
+    /// Several labels of the image.
+    #[track_caller]
+    pub fn labels<K: Into<String>, V: Value>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        R: IsImage,
+    {
+        let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name.into(), value.value())).collect();
+        self.configure(|runtime| runtime.labels.extend(pairs))
+    }
+
+    /// An annotation of the image: what a registry shows without pulling it.
+    #[track_caller]
+    pub fn annotation(self, name: impl Into<String>, value: impl Value) -> Self
+    where
+        R: IsImage,
+    {
+        let (name, value) = (name.into(), value.value());
+        self.configure(|runtime| {
+            runtime.annotations.insert(name, value);
+        })
+    }
+
+    /// Runs containers as the user and the group 65532, which own nothing: no image needs to know them.
+    #[track_caller]
+    pub fn nonroot(self) -> Self
+    where
+        R: IsImage,
+    {
+        self.user("65532:65532")
     }
 
     /// How it is told whether a container is healthy.

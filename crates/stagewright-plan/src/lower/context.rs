@@ -103,10 +103,12 @@ impl ContextKey {
         Self { name: context_name(name), on: OnPlatform::Target }
     }
 
-    /// For the platform that is built for, and for the one that builds.
-    #[must_use]
-    pub fn both(name: &str) -> [Self; 2] {
-        [OnPlatform::Target, OnPlatform::Build].map(|on| Self { name: context_name(name), on })
+    /// For every platform that images of a Plan are taken for.
+    pub fn all(plan: &Plan, name: &str) -> impl Iterator<Item = Self> {
+        let name = context_name(name);
+        plan.image_platforms()
+            .into_iter()
+            .map(move |on| Self { name: name.clone(), on })
     }
 }
 
@@ -166,9 +168,9 @@ impl Substitutes {
     /// The context that an origin means.
     pub(crate) fn of_origin(&self, origin: &Origin) -> Option<ContextKey> {
         match origin {
-            Origin::Scratch => None,
+            Origin::Scratch | Origin::Git(_) | Origin::Http(_) => None,
             Origin::Image(image) => self.on(&image.name, image.on.clone()),
-            Origin::Stage(name) => self.of(name),
+            Origin::Stage(name) | Origin::Reports(name) | Origin::Root(name) => self.of(name),
             Origin::Context(name) => Some(ContextKey { name: context_name(name), on: OnPlatform::Target }),
         }
     }

@@ -11,6 +11,7 @@ mod epoch;
 mod error;
 mod image;
 mod names;
+mod remote;
 mod report;
 mod run;
 mod settings;
@@ -31,13 +32,13 @@ pub use context::{
 };
 pub use error::LowerError;
 pub use settings::{ArgError, NoCache, Settings, Unsupported};
-pub use world::{ContextRequest, ImageRequest, ResolvedImage, World, contexts, images};
+pub use world::{ContextRequest, ImageRequest, ResolvedImage, World, contexts, images, platform_of};
 
 use context::Substitutes;
 
 use crate::check::Checked;
 use crate::config::ImageConfig;
-use crate::plan::{self, Origin, Plan, Role, Stage};
+use crate::plan::{self, Origin, Plan, Role, Stage, Step};
 use crate::site::Site;
 use stage::{State, Steps};
 
@@ -78,6 +79,8 @@ pub struct LoweredTarget {
     pub gates: Vec<(String, Option<Output>)>,
     /// How a container of it runs, if it is an image.
     pub config: Option<ImageConfig>,
+    /// Annotations of its manifest, and of its index if there is one.
+    pub annotations: BTreeMap<String, String>,
     /// The config of the image of a registry that it started from, if it is an image.
     pub base_config: Option<ImageConfig>,
 }
@@ -104,12 +107,17 @@ pub fn lower(checked: &Checked<'_>, targets: &[&str], world: &World) -> Result<L
     Ok(Lowered { graph: lowering.graph, targets })
 }
 
-/// How many stages start from each, and how many targets it is, at most.
+/// How many stages start from each, how many steps take its reports, and how many targets it is, at most.
 fn users<'a>(plan: &'a Plan, targets: &[&str]) -> BTreeMap<&'a str, usize> {
-    let origins = plan.stages.iter().filter_map(|stage| match &stage.from {
+    let starts = plan.stages.iter().filter_map(|stage| match &stage.from {
         Origin::Stage(from) => Some(from.as_str()),
         _ => None,
     });
+    let steps = plan.stages.iter().flat_map(|stage| &stage.steps).flat_map(Step::origins);
+    let origins = starts.chain(steps.filter_map(|(origin, _)| match origin {
+        Origin::Reports(tester) => Some(tester.as_str()),
+        _ => None,
+    }));
     let targets = targets.iter().filter_map(|name| Some(plan.target(name)?.stage.as_str()));
     let mut users = BTreeMap::new();
     origins.chain(targets).for_each(|stage| *users.entry(stage).or_default() += 1);
@@ -215,7 +223,7 @@ impl<'a> Lowering<'a> {
             base_config = state.base_config;
         }
         let gates = match stage.role {
-            Role::Tester => Vec::new(),
+            Role::Tester if self.waits(stage) => Vec::new(),
             _ => self.checked.gates_up_to(stage, |name| self.substitutes.of(name).is_some()),
         };
         let outputs: Vec<_> = gates.iter().map(|gate| ((*gate).to_owned(), self.roots[gate])).collect();
@@ -227,7 +235,15 @@ impl<'a> Lowering<'a> {
         } else {
             (root, outputs)
         };
-        Ok(LoweredTarget { name: name.to_owned(), role: stage.role, output, gates, config, base_config })
+        Ok(LoweredTarget {
+            name: name.to_owned(),
+            role: stage.role,
+            output,
+            gates,
+            config,
+            annotations: stage.runtime.annotations.clone(),
+            base_config,
+        })
     }
 
     /// A filesystem that is there once the gates have succeeded.
@@ -261,7 +277,7 @@ impl<'a> Lowering<'a> {
         stage: &str,
         at: &'a Site,
     ) -> Result<(OpId, &'a ImageConfig), LowerError> {
-        let platform = self.world.platform_of(image).clone();
+        let platform = self.world.platform_of(image);
         let request = ImageRequest::new(image, platform.clone());
         let Some(resolved) = self.world.images.get(&request) else {
             return Err(LowerError::Image { name: image.name.clone(), site: at.clone() });
@@ -306,7 +322,13 @@ impl<'a> Lowering<'a> {
         }
         Ok(match origin {
             Origin::Image(image) => Some(self.image(image, stage, at)?.0.root()),
-            Origin::Stage(name) => self.roots[name.as_str()],
+            Origin::Stage(name) | Origin::Root(name) => self.roots[name.as_str()],
+            Origin::Reports(name) => {
+                let state = self.take(name);
+                Some(self.reports(self.checked.stage(name), &state)?)
+            }
+            Origin::Git(git) => Some(self.git(git, stage, at)?),
+            Origin::Http(http) => Some(self.http(http, stage, at)?),
             Origin::Scratch | Origin::Context(_) => None,
         })
     }

@@ -1,12 +1,33 @@
 //! What people read about an op in progress and errors, in the form that docker/dockerfile made familiar.
 
-use buildkit_llb::{ImageRef, Platform};
+use buildkit_llb::{GitUrl, HttpSource, ImageRef, Platform};
 
-use crate::plan::{Action, Command, Origin, Stage};
+use crate::plan::{Action, Command, Git, Origin, Stage};
 
 /// An image; with its platform, if there are several.
 pub(super) fn image(stage: &str, reference: &ImageRef, platform: Option<&Platform>) -> String {
     format!("[{}{stage}] FROM {reference}", prefix(platform))
+}
+
+/// What is fetched for a stage.
+pub(super) fn remote(stage: &str, from: &str) -> String {
+    format!("[{stage}] fetch {from}")
+}
+
+/// A repository, without user name and password.
+pub(super) fn repository(git: &Git) -> String {
+    match git.url.parse::<GitUrl>() {
+        Ok(url) => format!("{}/{}", url.host(), url.path().trim_start_matches('/')),
+        Err(_) => "git".to_owned(),
+    }
+}
+
+/// What lays a linked copy over what is below it.
+pub(super) fn link(step: &str) -> String {
+    match step.split_once("] ") {
+        Some((prefix, action)) => format!("{prefix}] LINK {action}"),
+        None => format!("LINK {step}"),
+    }
 }
 
 /// A gate.
@@ -55,6 +76,11 @@ pub(super) fn action(action: &Action) -> String {
     match action {
         Action::Copy(copy) => {
             let from = match &copy.from {
+                Origin::Git(git) => format!("--from={} ", repository(git)),
+                Origin::Http(http) => {
+                    return format!("ADD {} {}", HttpSource::new(&http.url).shown(), copy.to);
+                }
+                Origin::Reports(name) | Origin::Root(name) => format!("--from={name} "),
                 Origin::Context(name) if name == "context" => String::new(),
                 Origin::Context(name) | Origin::Stage(name) => format!("--from={name} "),
                 Origin::Image(image) => format!("--from={} ", image.name),
@@ -65,12 +91,17 @@ pub(super) fn action(action: &Action) -> String {
         Action::Run(run) => match &run.command {
             Command::Shell(line) => format!("RUN {}", line.trim()),
             Command::Argv(arguments) => format!("RUN {}", json(arguments)),
+            Command::Script { interpreter, text } => {
+                format!("RUN {} {}", interpreter.join(" "), text.trim())
+            }
         },
         Action::Env { name, value } => format!("ENV {name}={value}"),
         Action::Workdir { path } => format!("WORKDIR {path}"),
         Action::User { user } => format!("USER {user}"),
         Action::Mkdir { path, .. } => format!("MKDIR {path}"),
         Action::File { path, .. } => format!("FILE {path}"),
+        Action::Remove { path, .. } => format!("REMOVE {path}"),
+        Action::Symlink { target, path } => format!("SYMLINK {target} {path}"),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use buildkit_llb::{
     CopyAction, CopyMode, FileInput, FileOp, Metadata, MkdirAction, MkfileAction, Output, Owner,
-    PassthroughOp, Platform, caps, path,
+    PassthroughOp, Platform, RmAction, SymlinkAction, caps, path,
 };
 
-use super::{ContextKey, LowerError, Lowering, epoch, image, names};
+use super::{ContextKey, LowerError, Lowering, epoch, image, names, platform_of};
 use crate::config::{History, ImageConfig};
-use crate::plan::{Action, OnPlatform, Origin, Role, Stage, Step};
+use crate::plan::{Action, Origin, Role, Stage, Step};
 
 /// A stage so far.
 #[derive(Clone, Debug)]
@@ -91,11 +91,11 @@ impl<'a> Lowering<'a> {
             (_, Origin::Stage(from)) => self.take(from),
             (_, Origin::Image(image)) => {
                 let (op, config) = self.image(image, &stage.name, &stage.at)?;
-                State::from_image(Some(op.root()), self.world.platform_of(image).clone(), config)
+                State::from_image(Some(op.root()), self.world.platform_of(image), config)
             }
-            (_, Origin::Scratch | Origin::Context(_)) => State::scratch(None, self.world.platform.clone()),
+            (_, _) => State::scratch(None, self.world.platform.clone()),
         };
-        if stage.role == Role::Tester && !stage.gates.is_empty() {
+        if stage.role == Role::Tester && !stage.gates.is_empty() && self.waits(stage) {
             state.root = Some(self.after_other_testers(stage, &state)?);
         }
         Ok(state)
@@ -104,14 +104,16 @@ impl<'a> Lowering<'a> {
     /// What a context is that stands in for an image or a stage.
     fn stood_in(&self, key: &ContextKey) -> State {
         let root = self.contexts[key];
-        let platform = match key.on {
-            OnPlatform::Target => &self.world.platform,
-            OnPlatform::Build => &self.world.build_platform,
-        };
+        let platform = platform_of(&key.on, &self.world.platform, &self.world.build_platform);
         match self.world.contexts[key].config() {
-            Some(config) => State::from_image(root, platform.clone(), config),
-            None => State::scratch(root, platform.clone()),
+            Some(config) => State::from_image(root, platform, config),
+            None => State::scratch(root, platform),
         }
+    }
+
+    /// Whether a gated tester waits for others by its own ops. One without steps need not: they are then beside it.
+    pub(super) fn waits(&self, tester: &Stage) -> bool {
+        !tester.steps.is_empty() || self.world.abilities.has(caps::PASSTHROUGH_OP)
     }
 
     /// Where a tester starts that waits for others.
@@ -139,15 +141,13 @@ impl<'a> Lowering<'a> {
         let is_shared = self.checked.plan().serves_all_platforms();
         let target = (!is_shared).then_some(&self.world.platform);
         let several = self.world.multi_platform.then_some((&state.platform, target));
-        let metadata = Metadata {
-            ignore_cache: settings.no_cache.is_for(&stage.name),
-            ..Metadata::named(names::step(stage, position, several))
-        };
+        let name = names::step(stage, position, several);
+        let metadata =
+            Metadata { ignore_cache: settings.no_cache.is_for(&stage.name), ..Metadata::named(name.clone()) };
         let layer = match &step.action {
             Action::Copy(copy) => {
                 let from = self.origin(&copy.from, &stage.name, &step.at)?;
-                let op = super::copy::op(copy, from, state);
-                state.root = Some(self.add(op, metadata, &step.at)?.root());
+                state.root = Some(self.copy(copy, from, &name, metadata, step, state)?);
                 true
             }
             Action::Run(run) => {
@@ -192,6 +192,21 @@ impl<'a> Lowering<'a> {
             Action::File { path, text, mode, owner } => {
                 let op = self.file_op(step, path, text, *mode, owner.as_deref(), state)?;
                 state.root = Some(self.add(op, metadata, &step.at)?.root());
+                true
+            }
+            Action::Remove { path, optional } => {
+                let path = path::resolve(state.cwd(), path);
+                let removal =
+                    RmAction { allow_not_found: *optional, allow_wildcard: true, ..RmAction::new(path) };
+                let op = FileOp::chain(state.root, [removal]);
+                state.root = Some(self.add(op, metadata, &step.at)?.root());
+                true
+            }
+            Action::Symlink { target, path } => {
+                let created = settings.created();
+                let path = path::resolve(state.cwd(), path);
+                let link = SymlinkAction { created, ..SymlinkAction::new(target, path) };
+                state.root = Some(self.add(FileOp::chain(state.root, [link]), metadata, &step.at)?.root());
                 true
             }
         };

@@ -34,6 +34,8 @@ pub struct World {
     /// Whether ops are placed by line alone. A breakpoint that a debugger sets on a line has the column 0, and is left
     /// of an op that begins further right (buildx v0.37 `dap/adapter.go`).
     pub whole_lines: bool,
+    /// The time, in seconds since 1970: what is to be fresh is made anew when its span of time has passed.
+    pub now: i64,
     /// What the person who builds says for every step.
     pub settings: Settings,
 }
@@ -52,11 +54,12 @@ impl World {
             contexts: BTreeMap::new(),
             sources: BTreeMap::new(),
             whole_lines: false,
+            now: 0,
             settings: Settings::default(),
         }
     }
 
-    pub(super) fn platform_of(&self, image: &Image) -> &Platform {
+    pub(super) fn platform_of(&self, image: &Image) -> Platform {
         platform_of(&image.on, &self.platform, &self.build_platform)
     }
 }
@@ -152,7 +155,7 @@ fn needs<'a>(
         if let Some(key) = substitutes.of_origin(origin) {
             needs.read(key, paths, at);
         } else if let Origin::Image(image) = origin {
-            let platform = platform_of(&image.on, platform, build_platform).clone();
+            let platform = platform_of(&image.on, platform, build_platform);
             needs.images.entry(ImageRequest::new(image, platform)).or_insert(at);
         }
     };
@@ -217,9 +220,16 @@ impl ContextRequest<'_> {
     }
 }
 
-fn platform_of<'a>(on: &OnPlatform, platform: &'a Platform, build_platform: &'a Platform) -> &'a Platform {
+/// The platform that is meant.
+///
+/// # Panics
+///
+/// If it is named by what is no platform, which no checked Plan does.
+#[must_use]
+pub fn platform_of(on: &OnPlatform, platform: &Platform, build_platform: &Platform) -> Platform {
     match on {
-        OnPlatform::Target => platform,
-        OnPlatform::Build => build_platform,
+        OnPlatform::Target => platform.clone(),
+        OnPlatform::Build => build_platform.clone(),
+        OnPlatform::Named(name) => name.parse().expect("a checked Plan has platforms only"),
     }
 }

@@ -3,15 +3,21 @@
 //! Plain data, closed and versioned: it can be written as JSON and read back without loss, so that the program
 //! that makes it and the one that builds it may be two.
 
+mod origin;
+mod run;
 mod runtime;
 mod step;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::site::Site;
 
+pub use origin::{Git, Http, Image, OnPlatform, Origin};
+pub use run::{Cache, Command, Mount, Run, SecretEnv, Sharing};
 pub use runtime::{HealthcheckSpec, Runtime};
-pub use step::{Action, Command, Copy, Mount, Run, SecretEnv, Sharing, Step};
+pub use step::{Action, Copy, Step};
 
 /// The version of the Plan's form that this crate reads and writes.
 pub const VERSION: u32 = 1;
@@ -39,6 +45,22 @@ impl Plan {
     #[must_use]
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    /// The platforms that images of this Plan are taken for.
+    #[must_use]
+    pub fn image_platforms(&self) -> BTreeSet<OnPlatform> {
+        let steps = self.stages.iter().flat_map(|stage| &stage.steps).flat_map(Step::origins);
+        let origins = self
+            .stages
+            .iter()
+            .map(|stage| &stage.from)
+            .chain(steps.map(|(origin, _)| origin));
+        let images = origins.filter_map(|origin| match origin {
+            Origin::Image(image) => Some(image.on.clone()),
+            _ => None,
+        });
+        images.chain([OnPlatform::Target, OnPlatform::Build]).collect()
     }
 
     /// The target of this name.
@@ -164,45 +186,28 @@ pub struct Stage {
     pub via: Vec<Site>,
 }
 
-/// Where a stage starts, or what a step copies from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// Nothing: an empty filesystem.
-    Scratch,
-    /// An image of a registry.
-    Image(Image),
-    /// Another stage, by name.
-    Stage(String),
-    /// A context, by name: files of the person who builds.
-    Context(String),
-}
+impl Stage {
+    /// A stage without steps.
+    #[must_use]
+    pub fn new(name: impl Into<String>, role: Role, from: Origin, at: &Site) -> Self {
+        Self {
+            name: name.into(),
+            role,
+            from,
+            steps: Vec::new(),
+            runtime: Runtime::default(),
+            gates: Vec::new(),
+            reports: Vec::new(),
+            at: at.clone(),
+            via: Vec::new(),
+        }
+    }
 
-/// An image of a registry.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Image {
-    /// Its name as written, as in `node:18-slim`.
-    pub name: String,
-    /// The platform that is taken of it.
-    #[serde(default, skip_serializing_if = "OnPlatform::is_target")]
-    pub on: OnPlatform,
-}
-
-/// The platform that an image is taken for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnPlatform {
-    /// The platform that is built for.
-    #[default]
-    Target,
-    /// The platform that builds: for tools.
-    Build,
-}
-
-impl OnPlatform {
-    fn is_target(&self) -> bool {
-        *self == Self::Target
+    /// Gates the stage, unless it is gated by the same tester already.
+    pub(crate) fn gate(&mut self, gate: Gate) {
+        if self.gates.iter().all(|known| known.stage != gate.stage) {
+            self.gates.push(gate);
+        }
     }
 }
 
@@ -253,6 +258,18 @@ pub struct Target {
     /// Whether it is built when no target is named.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub product: bool,
+    /// Whether it is files, not an image: a stage of any role that has artifacts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub files: bool,
     /// Where it was declared.
     pub at: Site,
+}
+
+impl Target {
+    /// The stage of this name, to be built when it is asked for.
+    #[must_use]
+    pub fn new(name: impl Into<String>, at: Site) -> Self {
+        let name = name.into();
+        Self { stage: name.clone(), name, description: None, product: false, files: false, at }
+    }
 }

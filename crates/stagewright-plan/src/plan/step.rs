@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Origin;
+use super::{Mount, Origin, Run};
 use crate::site::Site;
 
 /// One thing that a stage does.
@@ -26,9 +26,7 @@ impl Step {
             Action::Run(run) => {
                 let binds = run.mounts.iter().filter_map(|mount| match mount {
                     Mount::Bind { from, source, .. } => Some((from, std::slice::from_ref(source))),
-                    Mount::Cache { .. } | Mount::Tmpfs { .. } | Mount::Secret { .. } | Mount::Ssh { .. } => {
-                        None
-                    }
+                    Mount::Cache(_) | Mount::Tmpfs { .. } | Mount::Secret { .. } | Mount::Ssh { .. } => None,
                 });
                 binds.collect()
             }
@@ -84,6 +82,21 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
     },
+    /// Removes a file, or a directory with what is in it.
+    Remove {
+        /// What is removed, relative to the working directory; `*`, `?` and `[…]` match names.
+        path: String,
+        /// Whether it need not be there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        optional: bool,
+    },
+    /// Makes a symbolic link in a directory that is there.
+    Symlink {
+        /// What the link says.
+        target: String,
+        /// The link, relative to the working directory.
+        path: String,
+    },
 }
 
 /// Files that are copied.
@@ -109,141 +122,36 @@ pub struct Copy {
     /// Permission bits; without them, as in the origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
-}
-
-/// A command that is run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Run {
-    /// The command.
-    pub command: Command,
-    /// What is mounted while it runs.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mounts: Vec<Mount>,
-    /// Environment of this command alone, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub env: Vec<(String, String)>,
-    /// Secrets in the environment of this command alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secret_env: Vec<SecretEnv>,
-    /// Working directory of this command alone, relative to the stage's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workdir: Option<String>,
-    /// User of this command alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// Whether it runs without any network but its own loopback.
+    /// Whether paths that are not there are passed over.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub no_network: bool,
+    pub optional: bool,
+    /// Whether the directories above each path are kept; of `a/./b/c` those after the dot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub parents: bool,
+    /// Whether the copy is a layer of its own, which does not depend on what is below it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub link: bool,
+    /// Whether archives are unpacked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpack: bool,
 }
 
-impl Run {
-    /// The ids of the secrets that the command is given.
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let files = self.mounts.iter().filter_map(|mount| match mount {
-            Mount::Secret { id, .. } => Some(id.as_str()),
-            Mount::Cache { .. } | Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Ssh { .. } => None,
-        });
-        files.chain(self.secret_env.iter().map(|secret| secret.id.as_str()))
+impl Copy {
+    /// A copy of these paths as they are.
+    #[must_use]
+    pub fn new(from: Origin, paths: Vec<String>, to: impl Into<String>) -> Self {
+        Self {
+            from,
+            paths,
+            to: to.into(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            owner: None,
+            mode: None,
+            optional: false,
+            parents: false,
+            link: false,
+            unpack: false,
+        }
     }
-
-    /// The ids of the caches that the command uses.
-    pub fn caches(&self) -> impl Iterator<Item = &str> {
-        self.mounts.iter().filter_map(|mount| match mount {
-            Mount::Cache { id, path, .. } => Some(id.as_deref().unwrap_or(path)),
-            _ => None,
-        })
-    }
-
-    /// The ids of the ssh agents that the command is lent.
-    pub fn agents(&self) -> impl Iterator<Item = &str> {
-        self.mounts.iter().filter_map(|mount| match mount {
-            Mount::Ssh { id } => Some(id.as_str()),
-            _ => None,
-        })
-    }
-}
-
-/// How a command is given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Command {
-    /// A line for the image's shell.
-    Shell(String),
-    /// The program and its arguments.
-    Argv(Vec<String>),
-}
-
-/// What is mounted while a command runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mount {
-    /// A directory that outlives the build, shared by its id.
-    Cache {
-        /// Where it is mounted.
-        path: String,
-        /// Its id; the path when absent, as in a Dockerfile.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        id: Option<String>,
-        /// Who may use it at the same time.
-        #[serde(default, skip_serializing_if = "Sharing::is_shared")]
-        sharing: Sharing,
-    },
-    /// Files of another origin, read-only.
-    Bind {
-        /// What they are taken from.
-        from: Origin,
-        /// The file or directory, from the origin's root.
-        source: String,
-        /// Where it is mounted.
-        path: String,
-    },
-    /// An empty directory in memory.
-    Tmpfs {
-        /// Where it is mounted.
-        path: String,
-    },
-    /// A secret as a file.
-    Secret {
-        /// Its id.
-        id: String,
-        /// Where it is mounted.
-        path: String,
-    },
-    /// The socket of an ssh agent, which `SSH_AUTH_SOCK` names.
-    Ssh {
-        /// The agent's id.
-        id: String,
-    },
-}
-
-/// Who may use a cache at the same time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sharing {
-    /// Several steps at once.
-    #[default]
-    Shared,
-    /// One step; another at the same time gets a cache of its own.
-    Private,
-    /// One step; another at the same time waits.
-    Locked,
-}
-
-impl Sharing {
-    // serde's `skip_serializing_if` hands out references.
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-    fn is_shared(&self) -> bool {
-        *self == Self::Shared
-    }
-}
-
-/// A secret in a command's environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretEnv {
-    /// The variable's name.
-    pub name: String,
-    /// The secret's id.
-    pub id: String,
 }

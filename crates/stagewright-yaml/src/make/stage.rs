@@ -59,6 +59,7 @@ impl Making<'_> {
             healthcheck: form.healthcheck.as_ref().map(|check| self.healthcheck(check)),
             volumes: texts(&form.volumes.0),
             stop_signal: form.stop_signal.as_ref().map(|signal| signal.0.clone()),
+            ..Runtime::default()
         }
     }
 

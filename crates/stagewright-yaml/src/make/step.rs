@@ -57,23 +57,22 @@ impl Making<'_> {
     }
 
     fn copy(&self, step: &CopyStep) -> Copy {
+        let from = step.from.as_ref().map_or_else(context, |from| self.origin(from));
         Copy {
-            from: step.from.as_ref().map_or_else(context, |from| self.origin(from)),
-            paths: texts(&step.copy.0),
-            to: step.to.0.clone(),
             include: texts(&step.include.0),
             exclude: texts(&step.exclude.0),
             owner: optional(step.owner.as_ref()),
             mode: step.mode.map(|mode| mode.0),
+            ..Copy::new(from, texts(&step.copy.0), step.to.0.clone())
         }
     }
 
     fn run(&self, step: &RunStep) -> Run {
+        let command = match &step.run {
+            Command::Shell(line) => plan::Command::Shell(words(&line.0)),
+            Command::Argv(list) => plan::Command::Argv(texts(list)),
+        };
         let mut run = Run {
-            command: match &step.run {
-                Command::Shell(line) => plan::Command::Shell(words(&line.0)),
-                Command::Argv(list) => plan::Command::Argv(texts(list)),
-            },
             mounts: step.caches.0.iter().map(cache).collect(),
             env: step
                 .env
@@ -81,10 +80,10 @@ impl Making<'_> {
                 .iter()
                 .map(|(name, value)| (name.value.clone(), value.0.clone()))
                 .collect(),
-            secret_env: Vec::new(),
             workdir: optional(step.workdir.as_ref()),
             user: optional(step.user.as_ref()),
             no_network: step.network == Network::None,
+            ..Run::new(command)
         };
         run.mounts.extend(step.binds.0.iter().map(|bind| Mount::Bind {
             from: bind.from.as_ref().map_or_else(context, |from| self.origin(from)),
@@ -151,16 +150,16 @@ fn optional(text: Option<&Text>) -> Option<String> {
 }
 
 fn cache(cache: &Cache) -> Mount {
-    match cache {
-        Cache::At(path) => Mount::Cache { path: path.0.clone(), id: None, sharing: plan::Sharing::Shared },
-        Cache::Path(spec) => Mount::Cache {
-            path: spec.path.0.clone(),
+    Mount::Cache(match cache {
+        Cache::At(path) => plan::Cache::at(&path.0),
+        Cache::Path(spec) => plan::Cache {
             id: optional(spec.id.as_ref()),
             sharing: match spec.sharing {
                 Sharing::Shared => plan::Sharing::Shared,
                 Sharing::Private => plan::Sharing::Private,
                 Sharing::Locked => plan::Sharing::Locked,
             },
+            ..plan::Cache::at(&spec.path.0)
         },
-    }
+    })
 }

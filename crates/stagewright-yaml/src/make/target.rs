@@ -33,13 +33,7 @@ impl Making<'_> {
         names.0.iter().map(move |name| {
             self.known(name.place, &name.value);
             let description = self.index.get(name.value.as_str()).and_then(|i| self.description(*i));
-            Target {
-                name: name.value.clone(),
-                stage: name.value.clone(),
-                description,
-                product,
-                at: self.site(name.place),
-            }
+            Target { description, product, ..Target::new(&name.value, self.site(name.place)) }
         })
     }
 
@@ -61,11 +55,9 @@ impl Making<'_> {
                 return None;
             }
             Some(Target {
-                name: name.value.clone(),
-                stage: name.value.clone(),
                 description: self.description(i),
                 product: products && role == Role::Runtime && !starts.contains(name.value.as_str()),
-                at: self.site(name.place),
+                ..Target::new(&name.value, self.site(name.place))
             })
         })
     }

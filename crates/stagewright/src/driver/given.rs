@@ -7,10 +7,11 @@ use buildkit_llb::{
     GitMtime, Graph, HttpSource, LocalDiffer, LocalIdentity, LocalSource, Metadata, OciLayoutSource, Platform,
 };
 use buildkit_patterns::{ignore, pattern};
+use stagewright_plan::Plan;
 use stagewright_plan::Site;
 use stagewright_plan::lower::{
     Context, ContextKey, ContextRequest, HttpContext, ImageContext, ImageRequest, LayoutContext,
-    LocalContext, MAIN_CONTEXT, Settings, context_name,
+    LocalContext, MAIN_CONTEXT, Settings, context_name, platform_of,
 };
 use stagewright_plan::plan::OnPlatform;
 
@@ -32,19 +33,19 @@ pub(super) struct Asked {
     pub(super) platform: Option<Platform>,
 }
 
-/// The contexts that are given for a platform, and those that are for the platform that builds.
+/// The contexts that are given for the platforms that images of a Plan are taken for.
 pub(super) fn keys(
     given: &[GivenContext],
+    plan: &Plan,
     platform: &Platform,
     build_platform: &Platform,
 ) -> BTreeSet<ContextKey> {
-    let keys = |platform, on: OnPlatform| {
-        let given = given.iter().filter(move |context| is_for(context, platform));
+    let keys = |on: OnPlatform| {
+        let platform = platform_of(&on, platform, build_platform);
+        let given = given.iter().filter(move |context| is_for(context, &platform));
         given.map(move |context| ContextKey { name: context_name(&context.name), on: on.clone() })
     };
-    keys(platform, OnPlatform::Target)
-        .chain(keys(build_platform, OnPlatform::Build))
-        .collect()
+    plan.image_platforms().into_iter().flat_map(keys).collect()
 }
 
 /// The given context that a request means, if there is one.
@@ -54,12 +55,9 @@ pub(super) fn asked(
     platform: &Platform,
     build_platform: &Platform,
 ) -> Option<Asked> {
-    let platform = match request.key.on {
-        OnPlatform::Target => platform,
-        OnPlatform::Build => build_platform,
-    };
+    let platform = platform_of(&request.key.on, platform, build_platform);
     let named = |(_, context): &(usize, &GivenContext)| {
-        context_name(&context.name) == request.key.name && is_for(context, platform)
+        context_name(&context.name) == request.key.name && is_for(context, &platform)
     };
     // One for this platform goes before one for all, and a later one before an earlier one.
     let (index, context) = given
@@ -68,7 +66,7 @@ pub(super) fn asked(
         .filter(named)
         .max_by_key(|(index, context)| (context.platform.is_some(), *index))?;
     let matters = matches!(context.value, ContextValue::Image(_) | ContextValue::OciLayout { .. });
-    Some(Asked { index, platform: matters.then(|| platform.clone()) })
+    Some(Asked { index, platform: matters.then_some(platform) })
 }
 
 fn is_for(context: &GivenContext, platform: &Platform) -> bool {

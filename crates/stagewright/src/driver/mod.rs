@@ -14,6 +14,7 @@ mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use buildkit_gateway::{
     CacheImport, Caps, Channel, Gateway, GatewayError, GatewayResult, Ref, ResolveMode, SolveOptions,
@@ -100,7 +101,7 @@ pub(crate) async fn prepare<C: Channel>(
     let mut wanted_images = BTreeMap::new();
     let mut wanted_contexts: BTreeMap<Asked, &Site> = BTreeMap::new();
     for (platform, plan) in &plans {
-        let given = given::keys(&request.contexts, platform, &request.build_platform);
+        let given = given::keys(&request.contexts, plan.plan(), platform, &request.build_platform);
         for (image, at) in images_of(plan, &targets, platform, &request.build_platform, &given) {
             wanted_images.entry(image).or_insert(at);
         }
@@ -133,6 +134,7 @@ pub(crate) async fn prepare<C: Channel>(
         abilities: abilities(&known, &request.without_caps),
         images: images.into_iter().collect(),
         contexts: contexts.into_iter().collect(),
+        now: now(),
     };
     let lowered = plans.iter().map(|(platform, plan)| {
         let world = said.world(request, plan, platform, &targets);
@@ -186,8 +188,16 @@ pub(crate) async fn drive<C: Channel>(
         let facts = [config, base, epoch].into_iter().flatten();
         facts.map(|(key, value)| (suffix(key), value)).collect::<Vec<_>>()
     };
+    let annotations: BTreeMap<String, String> =
+        built.iter().flat_map(|(.., target)| target.annotations.clone()).collect();
     let platforms = platforms_json(built.iter().map(|(platform, ..)| platform));
     let mut keys = vec![(metadata::PLATFORMS.to_owned(), platforms)];
+    for (name, value) in annotations {
+        keys.push((metadata::annotation(&name), value.clone().into_bytes()));
+        if prepared.multi_platform {
+            keys.push((metadata::index_annotation(&name), value.into_bytes()));
+        }
+    }
     let result = if prepared.multi_platform {
         let mut refs = BTreeMap::new();
         for (platform, filesystem, target) in built {
@@ -206,17 +216,24 @@ pub(crate) async fn drive<C: Channel>(
         .fold(result, |result, (key, value)| result.with_metadata(key, value)))
 }
 
+/// The time, in seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
 /// What the daemon said, for all platforms.
 struct Said {
     abilities: Abilities,
     images: BTreeMap<lower::ImageRequest, ResolvedImage>,
     contexts: Resolved,
+    now: i64,
 }
 
 impl Said {
     /// The world of one platform.
     fn world(&self, request: &Request, plan: &Checked<'_>, platform: &Platform, targets: &[&str]) -> World {
-        let given = given::keys(&request.contexts, platform, &request.build_platform);
+        let given = given::keys(&request.contexts, plan.plan(), platform, &request.build_platform);
         let asked = lower::contexts(plan, targets, &given).into_iter().filter_map(|context| {
             let asked = given::asked(&request.contexts, &context, platform, &request.build_platform)?;
             Some((context.key, self.contexts[&asked].clone()))
@@ -230,6 +247,7 @@ impl Said {
             resolve_mode: llb_mode(request.resolve_mode),
             sources: request.sources.clone(),
             whole_lines: request.for_debuggers,
+            now: self.now,
             settings: request.settings.clone(),
             ..World::new(platform.clone())
         }

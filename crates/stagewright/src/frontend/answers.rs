@@ -196,7 +196,7 @@ fn base<'p>(plan: &'p Plan, stage: &'p str) -> &'p str {
             Some(Origin::Image(image)) => return &image.name,
             Some(Origin::Stage(other)) => name = other,
             Some(Origin::Scratch) => return "scratch",
-            Some(Origin::Context(_)) | None => break,
+            Some(_) | None => break,
         }
     }
     ""

@@ -51,12 +51,12 @@ pub enum OptionsError {
         /// The images that are built.
         known: Vec<String>,
     },
-    /// A tester has no image.
+    /// A tester, or a target of files, has no image.
     #[error(
-        "target `{target}` is a tester: it passes or fails, and there is nothing to {what}; where it has reports, \
-         type=local and type=tar take them"
+        "target `{target}` is no image, and there is nothing to {what}; the files of a target, and the reports of a tester, \
+         go to type=local and type=tar"
     )]
-    Tester {
+    NoImage {
         /// The target.
         target: String,
         /// `tag`, `push` or `export`.

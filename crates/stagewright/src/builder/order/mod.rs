@@ -65,7 +65,7 @@ pub(super) fn orders(
     let names: Vec<&str> = targets.iter().map(|(target, _)| target.name.as_str()).collect();
     check_inputs(plan, &names, options)?;
 
-    let testers = targets
+    let others = targets
         .iter()
         .filter(|(_, role)| !role.is_image())
         .map(|(target, _)| target.name.as_str());
@@ -77,18 +77,19 @@ pub(super) fn orders(
     if names.len() > 1 && options.cache_to.iter().any(|cache| !cache.is_inline()) {
         return Err(OptionsError::SharedCache(names.into_iter().map(str::to_owned).collect()));
     }
-    let tags = tags(&options.tags, &images, &testers.collect::<Vec<_>>())?;
+    let tags = tags(&options.tags, &images, &others.collect::<Vec<_>>())?;
     // What a tester has to give are its reports, which are files and no image.
     let takes = |output: &Output, (target, role): &(&Target, Role)| {
         let reports = plan.plan().stage(&target.stage).is_some_and(|stage| !stage.reports.is_empty());
         let files = matches!(output.kind, OutputKind::Local | OutputKind::Tar);
-        role.is_image() || (reports && files && (images.is_empty() || output.is_per_target()))
+        let has_files = reports || target.files;
+        role.is_image() || (has_files && files && (images.is_empty() || output.is_per_target()))
     };
     let outputs = outputs(options);
     for output in outputs.iter().filter(|output| output.kind != OutputKind::CacheOnly) {
         let what = if output.pushes() { "push" } else { "export" };
         match targets.iter().filter(|target| takes(output, target)).count() {
-            0 => return Err(OptionsError::Tester { target: names[0].to_owned(), what }),
+            0 => return Err(OptionsError::NoImage { target: names[0].to_owned(), what }),
             1 => {}
             _ if output.is_per_target() => {}
             _ => {
@@ -190,7 +191,8 @@ fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) ->
     }
     let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
     let given: BTreeSet<String> = names.iter().map(|name| context_name(name)).collect();
-    let keys: BTreeSet<ContextKey> = names.iter().flat_map(|name| ContextKey::both(name)).collect();
+    let keys: BTreeSet<ContextKey> =
+        names.iter().flat_map(|name| ContextKey::all(plan.plan(), name)).collect();
     let read = |targets: &[&str]| {
         let requests = contexts(plan, targets, &keys).into_iter();
         requests
@@ -220,7 +222,7 @@ fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) ->
 fn tags<'a>(
     tags: &'a [String],
     images: &[&'a str],
-    testers: &[&str],
+    others: &[&str],
 ) -> Result<BTreeMap<&'a str, Vec<String>>, OptionsError> {
     let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for tag in tags {
@@ -230,15 +232,15 @@ fn tags<'a>(
         };
         let target = match (target, images) {
             (Some(target), _) if images.contains(&target) => target,
-            (Some(target), _) if testers.contains(&target) => {
-                return Err(OptionsError::Tester { target: target.to_owned(), what: "tag" });
+            (Some(target), _) if others.contains(&target) => {
+                return Err(OptionsError::NoImage { target: target.to_owned(), what: "tag" });
             }
             (Some(target), _) => {
                 let known = images.iter().map(|image| (*image).to_owned()).collect();
                 return Err(OptionsError::TagOfOther { tag: tag.clone(), target: target.to_owned(), known });
             }
             (None, [image]) => image,
-            (None, []) => return Err(OptionsError::Tester { target: testers[0].to_owned(), what: "tag" }),
+            (None, []) => return Err(OptionsError::NoImage { target: others[0].to_owned(), what: "tag" }),
             (None, several) => {
                 let targets = several.iter().map(|image| (*image).to_owned()).collect();
                 return Err(OptionsError::TagOfSeveral { tag: tag.clone(), targets });
@@ -442,8 +444,8 @@ mod tests {
         check(options().target("apo"), "there is no target `apo`: the targets are api, web, unit");
         check(options().tag("app"), "which of the targets api, web it names: write `api=app`");
         check(options().tag("wob=app"), "names target `wob`, which is not built: the images are api, web");
-        check(options().target("unit").tag("app"), "`unit` is a tester");
-        check(options().target("unit").target("api").tag("unit=a"), "`unit` is a tester");
+        check(options().target("unit").tag("app"), "`unit` is no image");
+        check(options().target("unit").target("api").tag("unit=a"), "`unit` is no image");
         check(options().target("unit").push(), "nothing to push");
         check(options().target("unit").output(Output::local("o")), "nothing to export");
         check(api().tag("App"), "tag `App`: image name \"App\" has capital letters");
