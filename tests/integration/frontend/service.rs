@@ -89,7 +89,7 @@ async fn other_questions_are_answered() {
     let lacking = build("tested: true\n", &["--check"]).await.expect_failure();
     assert!(lacking.text.contains("missing field `greeting`"), "{lacking}");
     let arg = ["--check", "--build-arg", "greeting=hello"];
-    build("tested: true\n", &arg).await.expect_success();
+    let _ = build("tested: true\n", &arg).await.expect_success();
 }
 
 #[tokio::test]
