@@ -44,7 +44,7 @@ impl Run {
         Self { run: plan::Run::new(command) }
     }
 
-    /// With caches: a path, a [`Cache`], or a list of caches.
+    /// With caches: a path, a [`Cache`](super::Cache), or a list of caches.
     pub fn cache(mut self, caches: impl Caches) -> Self {
         self.run.mounts.extend(caches.caches().into_iter().map(Mount::Cache));
         self
