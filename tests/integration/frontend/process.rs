@@ -353,11 +353,11 @@ async fn a_failed_steps_own_filesystem_is_mounted() {
         let image = graph.add(image, Metadata::default()).unwrap();
         let given = FileOp::chain(None, [MkfileAction::new("/file", 0o644, "given\n")]);
         let given = graph.add(given, Metadata::default()).unwrap();
-        let script = "echo half > /half; echo more >> /work/file; exit 9";
+        let script = "echo half > /half; echo more >> /data/file; exit 9";
         let mut exec = ExecOp::new(Some(image.root()), ["sh", "-c", script].map(str::to_owned), platform);
         exec.env.push(format!("BUILD={}", unique()));
-        exec.cwd = "/work".to_owned();
-        exec.mounts.push(Mount::bind("/work", Some(given.root())));
+        exec.cwd = "/data".to_owned();
+        exec.mounts.push(Mount::bind("/data", Some(given.root())));
         exec.secrets.push(SecretMount::new("token", "/secret"));
         let exec = graph.add(exec, Metadata::named("the step that fails")).unwrap();
         let definition = graph.definition(Some(exec.root())).unwrap();

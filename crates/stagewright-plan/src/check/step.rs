@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use buildkit_llb::{Digest, GitSource, GitUrl, Graph, HttpSource, Metadata, Op, path};
+use buildkit_llb::{Graph, Metadata, Op, path};
 
 use super::begin::Begin;
 use super::stage::{StageCheck, image_problems};
@@ -230,30 +230,19 @@ impl StageCheck<'_> {
     }
 
     fn git(&mut self, step: &Step, git: &Git) {
-        match git.url.parse::<GitUrl>() {
+        match git.source() {
+            Ok(source) => self.source(step, source),
             Err(e) => {
                 let problem = Problem::new(e.to_string());
                 self.at(step, problem.help("as in `https://example.com/tool.git#v1.2`"));
-            }
-            Ok(url) => {
-                let source =
-                    GitSource { checksum: git.checksum.clone().unwrap_or_default(), ..GitSource::new(url) };
-                self.source(step, source);
             }
         }
     }
 
     fn http(&mut self, step: &Step, http: &Http) {
-        match http.checksum.as_ref().map(|digest| digest.parse::<Digest>()).transpose() {
-            Err(e) => {
-                self.at(step, Problem::new(e.to_string()).help("`sha256:` and 64 hexadecimal digits"));
-            }
-            Ok(checksum) => {
-                let mut source = HttpSource::new(&http.url);
-                http.file_name().clone_into(&mut source.file.name);
-                source.checksum = checksum;
-                self.source(step, source);
-            }
+        match http.source() {
+            Ok(source) => self.source(step, source),
+            Err(e) => self.at(step, Problem::new(e.to_string()).help("`sha256:` and 64 hexadecimal digits")),
         }
     }
 

@@ -10,7 +10,7 @@ use buildkit_llb::{
 use crate::config::ImageConfig;
 use crate::plan::{OnPlatform, Origin, Plan, Step};
 
-use super::ResolvedImage;
+use super::{ResolvedImage, names};
 
 /// The context that every build has: the one that is meant where no name is given.
 pub const MAIN_CONTEXT: &str = "context";
@@ -204,9 +204,7 @@ impl Context {
                 graph.add(op, Metadata::named(called))?
             }
             Self::Git(source) => {
-                // Without user name and password.
-                let path = source.url.path().trim_start_matches('/');
-                let called = format!("[internal] load git source {}/{path}", source.url.host());
+                let called = format!("[internal] load git source {}", names::repository(&source.url));
                 graph.add(source.as_ref().clone(), Metadata::named(called))?
             }
             Self::Http(http) => return http.add_to(graph, name).map(Some),

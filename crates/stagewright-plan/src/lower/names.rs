@@ -2,7 +2,7 @@
 
 use buildkit_llb::{GitUrl, HttpSource, ImageRef, Platform};
 
-use crate::plan::{Action, Command, Git, Origin, Stage};
+use crate::plan::{Action, Command, Origin, Stage};
 
 /// An image; with its platform, if there are several.
 pub(super) fn image(stage: &str, reference: &ImageRef, platform: Option<&Platform>) -> String {
@@ -15,11 +15,8 @@ pub(super) fn remote(stage: &str, from: &str) -> String {
 }
 
 /// A repository, without user name and password.
-pub(super) fn repository(git: &Git) -> String {
-    match git.url.parse::<GitUrl>() {
-        Ok(url) => format!("{}/{}", url.host(), url.path().trim_start_matches('/')),
-        Err(_) => "git".to_owned(),
-    }
+pub(super) fn repository(url: &GitUrl) -> String {
+    format!("{}/{}", url.host(), url.path().trim_start_matches('/'))
 }
 
 /// What lays a linked copy over what is below it.
@@ -76,7 +73,10 @@ pub(super) fn action(action: &Action) -> String {
     match action {
         Action::Copy(copy) => {
             let from = match &copy.from {
-                Origin::Git(git) => format!("--from={} ", repository(git)),
+                Origin::Git(git) => {
+                    let source = git.source().expect("a checked Plan has git URLs only");
+                    format!("--from={} ", repository(&source.url))
+                }
                 Origin::Http(http) => {
                     return format!("ADD {} {}", HttpSource::new(&http.url).shown(), copy.to);
                 }

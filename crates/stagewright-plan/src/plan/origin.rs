@@ -1,5 +1,6 @@
 //! Where files come from: images, stages, contexts, repositories, web servers.
 
+use buildkit_llb::{Digest, DigestError, GitSource, GitUrl, GitUrlError, HttpSource};
 use serde::{Deserialize, Serialize};
 
 /// Where a stage starts, or what a step copies from.
@@ -79,6 +80,20 @@ pub struct Git {
     pub keep_git_dir: bool,
 }
 
+impl Git {
+    /// The op's source.
+    ///
+    /// # Errors
+    ///
+    /// What is no URL of a repository.
+    pub(crate) fn source(&self) -> Result<GitSource, GitUrlError> {
+        let mut source = GitSource::new(self.url.parse::<GitUrl>()?);
+        source.checksum = self.checksum.clone().unwrap_or_default();
+        source.keep_git_dir = self.keep_git_dir;
+        Ok(source)
+    }
+}
+
 /// A file of a web server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +106,18 @@ pub struct Http {
 }
 
 impl Http {
+    /// The op's source.
+    ///
+    /// # Errors
+    ///
+    /// A checksum that is no digest.
+    pub(crate) fn source(&self) -> Result<HttpSource, DigestError> {
+        let mut source = HttpSource::new(&self.url);
+        self.file_name().clone_into(&mut source.file.name);
+        source.checksum = self.checksum.as_ref().map(|digest| digest.parse::<Digest>()).transpose()?;
+        Ok(source)
+    }
+
     /// What the file is called: the last part of the URL's path, as in a Dockerfile.
     #[must_use]
     pub fn file_name(&self) -> &str {

@@ -29,12 +29,14 @@ struct Pair {
 }
 
 impl Pair {
-    /// Both by `buildx build`, each file with a line that names its frontend.
-    fn of_frontends(frontends: &Frontends, directory: &Path, shape: Shape) -> Result<Self> {
+    /// Both by `buildx build`, each file with a line that names its frontend. Both are built, so that all is cached.
+    fn of_frontends(bench: &Bench, frontends: &Frontends, directory: &Path, shape: Shape) -> Result<Self> {
         let project = Project::make(directory, shape)?;
         let (yaml, dockerfile) = (project.yaml("")?, project.dockerfile(Some("docker/dockerfile:1"))?);
         let ours = frontends.buildx_build(&yaml, &project.context);
-        Ok(Self { ours, peer: frontends.buildx_build(&dockerfile, &project.context) })
+        let pair = Self { ours, peer: frontends.buildx_build(&dockerfile, &project.context) };
+        pair.build(bench)?;
+        Ok(pair)
     }
 
     fn of(&self, side: Side) -> &[OsString] {
@@ -94,8 +96,7 @@ impl Pair {
 }
 
 pub(super) fn warm(bench: &Bench, frontends: &Frontends, directory: &Path) -> Result<Samples> {
-    let pair = Pair::of_frontends(frontends, directory, SMALL)?;
-    pair.build(bench)?;
+    let pair = Pair::of_frontends(bench, frontends, directory, SMALL)?;
     let mut samples = Samples::default();
     pair.time(bench, ROUNDS, "frontend-warm", &mut samples)?;
     Ok(samples)
@@ -108,8 +109,7 @@ pub(super) fn cold(
     frontends: &Frontends,
     directory: &Path,
 ) -> Result<Samples> {
-    let pair = Pair::of_frontends(frontends, directory, SMALL)?;
-    pair.build(bench)?;
+    let pair = Pair::of_frontends(bench, frontends, directory, SMALL)?;
     let mut samples = Samples::default();
     for round in 0..bench.rounds(FEW_ROUNDS) {
         for side in Side::in_round(round) {
@@ -126,8 +126,7 @@ pub(super) fn memory(
     frontends: &Frontends,
     directory: &Path,
 ) -> Result<Samples> {
-    let pair = Pair::of_frontends(frontends, directory, SMALL)?;
-    pair.build(bench)?;
+    let pair = Pair::of_frontends(bench, frontends, directory, SMALL)?;
     let mut samples = Samples::default();
     pair.inside(bench, daemon, |side, it| samples.add(side, "frontend-memory", it.peak))?;
     Ok(samples)
@@ -142,8 +141,7 @@ pub(super) fn steps(
     frontends: &Frontends,
     directory: &Path,
 ) -> Result<Samples> {
-    let pair = Pair::of_frontends(frontends, directory, LARGE)?;
-    pair.build(bench)?;
+    let pair = Pair::of_frontends(bench, frontends, directory, LARGE)?;
     let mut samples = Samples::default();
     pair.time(bench, FEW_ROUNDS, "frontend-steps-whole", &mut samples)?;
     pair.inside(bench, daemon, |side, it| {
