@@ -11,6 +11,7 @@ mod programs;
 mod push;
 mod recipe;
 mod scanner;
+mod stacks;
 
 use std::fs;
 use std::path::{Path, PathBuf};

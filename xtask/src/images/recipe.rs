@@ -10,7 +10,8 @@ use stagewright::{Build, Targets};
 
 use super::bootstrap::Bootstrap;
 use super::programs::{INGREDIENTS, PROGRAMS};
-use super::{cross, programs, scanner};
+use super::stacks::STACKS;
+use super::{cross, programs, scanner, stacks};
 use crate::tools::hex;
 
 /// The host's certificates, at the same path inside every image: where TLS passes through a local
@@ -49,7 +50,8 @@ pub(super) fn all(cross: bool) -> Result<Vec<Recipe>> {
         source: Source::Bootstrap(debian),
     }];
     // What is made of an image has its ingredients, too.
-    let on_debian = format!("{}{INGREDIENTS}", recipes[0].ingredients);
+    let debian = recipes[0].ingredients.clone();
+    let on_debian = format!("{debian}{INGREDIENTS}");
     recipes.extend(PROGRAMS.map(|program| Recipe {
         repository: program.repository,
         tags: program.tags,
@@ -62,6 +64,13 @@ pub(super) fn all(cross: bool) -> Result<Vec<Recipe>> {
         ingredients: format!("{on_debian}{}", scanner::INGREDIENTS),
         source: Source::Program { build: scanner::build, target: "scanner" },
     });
+    let stacks = format!("{debian}{}", stacks::INGREDIENTS);
+    recipes.extend(STACKS.map(|program| Recipe {
+        repository: program.repository,
+        tags: program.tags,
+        source: Source::Program { build: stacks::build, target: program.target },
+        ingredients: stacks.clone(),
+    }));
     let rust = Bootstrap::rust(Path::new(CERTIFICATES))?;
     let rust = Recipe {
         repository: "library/rust",
