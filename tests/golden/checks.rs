@@ -271,9 +271,9 @@ fn sources_and_copies() {
               help: `sha256:` and 64 hexadecimal digits
             +8: a file of a web server has no parents
             +9: a linked copy does not know the users of what is below it
-              help: give the owner by ids: `.owner("1000:1000")`
+              help: give the owner by ids, as in `1000:1000`
             +10: a copy with parents takes no patterns to include
-              help: write them as paths: `src.files(["packages/*/package.json"])`
+              help: write them as paths, as in `packages/*/package.json`
             +11: operating system "a b" of platform "a b/c" is not os or os(version+feature)
               help: as in `linux/arm64`
             +12: `..` is everything that is there
@@ -301,7 +301,7 @@ fn scripts_and_caches() {
         expect![[r#"
             +3: tester `unit` leaves no reports
               +2: this tester
-              help: say where they are: `.report("/app/reports")`
+              help: say in that tester which files are its reports
             +5: the command is empty
             +6: the script is empty
             +7: `relative` is not where something can be mounted

@@ -6,7 +6,9 @@ use buildkit_llb::Platform;
 use expect_test::expect;
 use stagewright_plan::lower::Lowered;
 use stagewright_plan::plan::{Plan, Step};
-use stagewright_plan::{Build, Cache, Healthcheck, Scratch, Targets, argv, secs, sh, text};
+use stagewright_plan::{
+    Build, Cache, Cross as _, Every, Healthcheck, HttpTool, Scratch, Targets, argv, script, secs, sh, text,
+};
 use stagewright_yaml::Document;
 
 use crate::world::{lowered, plan_of, without_places};
@@ -27,8 +29,29 @@ stages:
     role: builder
     from: { image: golang:1.23, on: build }
     steps:
+      - cross: go
+      - cross: npm
+      - env: { TARGET: "${targetrust}", ARCHITECTURE: "${targetdebian}" }
       - run: [go, build, -o, /out/init, .]
         ssh: default
+        caches: [go, pnpm, yarn, bun, pip, uv, cargo, maven, gradle, apt]
+      - copy: /
+        from:
+          git: https://example.com/tool.git#v1.2:cmd
+          checksum: 0123456789abcdef0123456789abcdef01234567
+          keep-git-dir: true
+        to: /tool/
+      - copy:
+          http: https://example.com/tool.tar.gz
+          checksum: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+        to: /opt/
+        unpack: true
+      - copy: /usr/bin/tool
+        from: { image: debian:12, on: linux/arm64 }
+        to: /arm/tool
+      - remove: /opt/doc
+      - symlink: /usr/bin/tool
+        target: /opt/bin/tool
   base:
     role: base
     from: node:${node}-slim
@@ -43,8 +66,8 @@ stages:
         to: ./
       - run: npm ci
         caches:
-          - /root/.npm
-          - { path: /var/cache/apt, id: apt, sharing: locked }
+          - npm
+          - { path: /var/cache/apt, id: apt, sharing: locked, owner: "1000:1000", mode: 0700 }
         secrets:
           - token
           - { id: npmrc, path: /root/.npmrc }
@@ -63,10 +86,27 @@ stages:
       - copy: .
         from: { context: fixtures }
         to: fixtures/
+      - copy: packages/*/package.json
+        to: ./
+        parents: true
+      - copy: bun.lock
+        to: ./
+        optional: true
+      - run:
+          interpreter: [bash, -eu]
+          script: |
+            echo "$0"
+      - run:
+          interpreter: python3
+          script: print()
       - run: |
           set -e
           npm run build
-        binds: { source: /out, from: tools, path: /tools }
+        binds:
+          - { source: /out, from: tools, path: /tools }
+          - { source: data, path: /data }
+          - { source: { http: "https://example.com/data.json" }, path: /data.json }
+          - { source: /a, from: { git: "https://example.com/a.git" }, path: /a }
         tmpfs: /tmp
         env: { CI: true }
         workdir: sub
@@ -79,6 +119,23 @@ stages:
     steps:
       - run: npm test
     reports: [reports, coverage]
+  lint: { role: tester, from: build, steps: { run: npm run lint } }
+  scan:
+    role: tester
+    from: base
+    steps:
+      - run: scan /image
+        binds:
+          - { source: /, from: { root: app }, path: /image }
+          - { source: /, from: { reports: unit }, path: /unit }
+        refresh: week
+      - copy: /
+        from: { reports: unit }
+        to: /reports/
+      - copy: /
+        from: { root: app }
+        to: /app/
+    gates: lint
   app:
     role: runtime
     from: base
@@ -87,6 +144,8 @@ stages:
       - copy: /app/dist
         from: build
         to: dist/
+        link: true
+        owner: "1000:1000"
       - copy: /usr/bin/tini
         from: krallin/ubuntu-tini:trusty
         to: /usr/bin/tini
@@ -103,6 +162,7 @@ stages:
     expose: 3000
     healthcheck: { test: [node, health.js], interval: 30s, timeout: 3s, start-period: 1m, retries: 3 }
     labels: { vendor: Example }
+    annotations: { title: Example }
     volumes: /data
     stop-signal: SIGINT
   empty:
@@ -112,9 +172,20 @@ stages:
       - copy: /out/init
         from: tools
         to: /init
+    nonroot: true
+    healthcheck: { http: "http://localhost/health", tool: wget, interval: 10s }
+  asked: { role: dev, from: base, healthcheck: { http: "http://localhost/health", tool: python } }
 products: [app, empty]
-targets: unit
+targets: [unit, scan, asked]
+checks:
+  test: [unit, lint]
+files:
+  bin: { copy: /out, from: tools, exclude: "*.d" }
+gates: scan
 "#;
+
+/// What a server's file must be.
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// The same, in Rust.
 fn everything(b: &Build, (): ()) -> Targets {
@@ -122,7 +193,35 @@ fn everything(b: &Build, (): ()) -> Targets {
     let src = b.context();
     let tools = b
         .builder("tools", b.image("golang:1.23").on_build_platform())
-        .run(argv(["go", "build", "-o", "/out/init", "."]).ssh("default"));
+        .envs(b.platform().go())
+        .envs(b.platform().npm())
+        .env("TARGET", b.platform().rust())
+        .env("ARCHITECTURE", b.platform().debian())
+        .run(
+            argv(["go", "build", "-o", "/out/init", "."])
+                .ssh("default")
+                .cache(Cache::go())
+                .cache(Cache::pnpm())
+                .cache(Cache::yarn())
+                .cache(Cache::bun())
+                .cache(Cache::pip())
+                .cache(Cache::uv())
+                .cache(Cache::cargo())
+                .cache(Cache::maven())
+                .cache(Cache::gradle())
+                .cache(Cache::apt()),
+        )
+        .copy(
+            b.git("https://example.com/tool.git#v1.2:cmd")
+                .checksum("0123456789abcdef0123456789abcdef01234567")
+                .keep_git_dir()
+                .all(),
+            "/tool/",
+        )
+        .copy(b.http("https://example.com/tool.tar.gz").checksum(DIGEST).unpack(), "/opt/")
+        .copy(b.image("debian:12").on(&Platform::new("linux", "arm64")).file("/usr/bin/tool"), "/arm/tool")
+        .remove("/opt/doc")
+        .symlink("/opt/bin/tool", "/usr/bin/tool");
     let base = b
         .base("base", "node:18-slim")
         .workdir("/app")
@@ -134,7 +233,7 @@ fn everything(b: &Build, (): ()) -> Targets {
         .run(
             sh("npm ci")
                 .cache(Cache::npm())
-                .cache(Cache::at("/var/cache/apt").id("apt").locked())
+                .cache(Cache::at("/var/cache/apt").id("apt").locked().owner(1000, 1000).mode(0o700))
                 .secret(&token)
                 .secret_file("/root/.npmrc", &npmrc)
                 .secret_env("TOKEN", &token)
@@ -145,18 +244,26 @@ fn everything(b: &Build, (): ()) -> Targets {
         .builder("build")
         .copy(sources.owner("node:node").mode(0o644), "src/")
         .copy(b.context_named("fixtures").all(), "fixtures/")
+        .copy(src.files(["packages/*/package.json"]).parents(), "./")
+        .copy(src.file("bun.lock").optional(), "./")
+        .run(script(["bash", "-eu"], "echo \"$0\"\n"))
+        .run(script("python3", "print()"))
         .run(
             sh("set -e\nnpm run build")
                 .bind(tools.artifact("/out"), "/tools")
+                .bind(src.dir("data"), "/data")
+                .bind(b.http("https://example.com/data.json"), "/data.json")
+                .bind(b.git("https://example.com/a.git").dir("/a"), "/a")
                 .tmpfs("/tmp")
                 .env("CI", true)
                 .workdir("sub")
                 .user("node"),
         );
     let unit = build.tester("unit").run("npm test").report("reports").report("coverage");
+    let lint = build.tester("lint").run("npm run lint");
     let app = base
         .runtime("app")
-        .copy(build.artifact("/app/dist"), "dist/")
+        .copy(build.artifact("/app/dist").link().owner("1000:1000"), "dist/")
         .copy(b.image("krallin/ubuntu-tini:trusty").file("/usr/bin/tini"), "/usr/bin/tini")
         .mkdir("/data")
         .file("/etc/app.conf", text("node 18\n").mode(0o600).owner("node"))
@@ -173,10 +280,36 @@ fn everything(b: &Build, (): ()) -> Targets {
                 .retries(3),
         )
         .label("vendor", "Example")
+        .annotation("title", "Example")
         .volume("/data")
         .stop_signal("SIGINT");
-    let empty = b.runtime("empty", Scratch).copy(tools.artifact("/out/init"), "/init");
-    Targets::new().product(app).product(empty).target(unit)
+    let scan = base
+        .tester("scan")
+        .run(
+            sh("scan /image")
+                .bind(app.root(), "/image")
+                .bind(unit.reports(), "/unit")
+                .refresh(Every::week()),
+        )
+        .copy(unit.reports(), "/reports/")
+        .copy(app.root(), "/app/")
+        .gated_by(&lint);
+    let health = |tool| Healthcheck::http(tool, "http://localhost/health");
+    let empty = b
+        .runtime("empty", Scratch)
+        .copy(tools.artifact("/out/init"), "/init")
+        .nonroot()
+        .healthcheck(health(HttpTool::Wget).every(secs(10)));
+    let asked = base.dev("asked").healthcheck(health(HttpTool::Python));
+    Targets::new()
+        .product(app)
+        .product(empty)
+        .target(&unit)
+        .target(&scan)
+        .target(asked)
+        .checks("test", [&unit, &lint])
+        .files("bin", tools.artifact("/out").exclude(["*.d"]))
+        .gated_by(&scan)
 }
 
 fn read(given: &[(&str, &str)]) -> Plan {
@@ -190,7 +323,10 @@ fn read(given: &[(&str, &str)]) -> Plan {
 #[test]
 fn the_same_ops_and_configs_as_in_rust() {
     let (yaml, rust) = (read(&[]), plan_of(everything));
-    for target in ["app", "empty", "unit"] {
+    let names = |plan: &Plan| plan.targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&yaml), names(&rust));
+    assert_eq!(yaml.platform, rust.platform);
+    for target in &names(&rust) {
         let (yaml, rust) = (lowered(&yaml, &[target]), lowered(&rust, &[target]));
         let definition = |lowered: &Lowered| lowered.graph.definition(lowered.target(target).output).unwrap();
         let (yaml_definition, rust_definition) = (definition(&yaml), definition(&rust));
@@ -201,6 +337,7 @@ fn the_same_ops_and_configs_as_in_rust() {
             "{target}"
         );
         assert_eq!(yaml.target(target).config, rust.target(target).config, "{target}");
+        assert_eq!(yaml.target(target).annotations, rust.target(target).annotations, "{target}");
     }
 }
 
@@ -217,13 +354,18 @@ fn every_stage_and_step_knows_its_lines() {
         writeln!(text, "{}: {} [{}]", stage.name, stage.at.line, steps.join(", ")).unwrap();
     }
     expect![[r#"
-        tools: 14 [16]
-        base: 20 [22, 23 > 10, 23 > 10]
-        deps: 26 [28, 30]
-        build: 41 [43, 49, 52, 60]
-        unit: 64 [66]
-        app: 70 [73, 76, 79, 80, 85]
-        empty: 96 [98]
+        tools: 14 [16, 16, 17, 17, 18, 18, 19, 22, 28, 33, 36, 37]
+        base: 41 [43, 44 > 10, 44 > 10]
+        deps: 47 [49, 51]
+        build: 62 [64, 70, 73, 76, 79, 83, 86, 98]
+        unit: 102 [104]
+        lint: 106 [106]
+        scan: 109 [111, 116, 119]
+        app: 125 [128, 133, 136, 137, 142]
+        empty: 154 [156, 159]
+        asked: 161 []
+        test: 165 []
+        bin: 167 [167]
     "#]]
     .assert_eq(&text);
 }
@@ -239,24 +381,48 @@ fn the_lines_are_in_the_definition() {
         .filter(|line| line.starts_with("written in "))
         .collect();
     expect![[r#"
-        written in stages.yaml 20:10
-        written in stages.yaml 22:8
-        written in stages.yaml 28:8
-        written in stages.yaml 28:8
-        written in stages.yaml 30:8
+        written in stages.yaml 41:10
         written in stages.yaml 43:8
         written in stages.yaml 49:8
         written in stages.yaml 49:8
-        written in stages.yaml 14:10
-        written in stages.yaml 16:8
-        written in stages.yaml 52:8
+        written in stages.yaml 51:8
+        written in stages.yaml 51:8
+        written in stages.yaml 64:8
+        written in stages.yaml 70:8
+        written in stages.yaml 70:8
         written in stages.yaml 73:8
         written in stages.yaml 76:8
-        written in stages.yaml 76:8
         written in stages.yaml 79:8
-        written in stages.yaml 80:8
-        written in stages.yaml 80:8
-        written in stages.yaml 66:8
-        written in stages.yaml 86:11"#]]
+        written in stages.yaml 79:8
+        written in stages.yaml 83:8
+        written in stages.yaml 83:8
+        written in stages.yaml 86:8
+        written in stages.yaml 86:8
+        written in stages.yaml 14:10
+        written in stages.yaml 19:8
+        written in stages.yaml 22:8
+        written in stages.yaml 22:8
+        written in stages.yaml 28:8
+        written in stages.yaml 28:8
+        written in stages.yaml 33:8
+        written in stages.yaml 33:8
+        written in stages.yaml 36:8
+        written in stages.yaml 37:8
+        written in stages.yaml 86:8
+        written in stages.yaml 128:8
+        written in stages.yaml 128:8
+        written in stages.yaml 133:8
+        written in stages.yaml 133:8
+        written in stages.yaml 136:8
+        written in stages.yaml 137:8
+        written in stages.yaml 137:8
+        written in stages.yaml 104:8
+        written in stages.yaml 106:44
+        written in stages.yaml 122:11
+        written in stages.yaml 105:14
+        written in stages.yaml 111:8
+        written in stages.yaml 116:8
+        written in stages.yaml 119:8
+        written in stages.yaml 143:11"#]]
     .assert_eq(&lines.join("\n"));
 }

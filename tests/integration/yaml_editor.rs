@@ -231,19 +231,19 @@ fn it_completes_keys_with_what_they_mean() {
     offers(
         &mut editor,
         &format!("{STEPS}      - {CURSOR}\n"),
-        &["run", "copy", "env", "workdir", "user", "mkdir", "file"],
+        &["run", "copy", "env", "workdir", "user", "mkdir", "file", "remove", "symlink", "cross"],
     );
     offers(
         &mut editor,
         &format!("stages:\n  app:\n    healthcheck:\n      {CURSOR}\n"),
-        &["test", "interval", "timeout", "start-period", "retries"],
+        &["test", "http", "tool", "interval", "timeout", "start-period", "retries"],
     );
 }
 
 #[test]
 fn it_completes_words_among_others() {
     let mut editor = Editor::start();
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 10] = [
         (
             "stages:\n  app:\n    role: ‸\n    from: x:1\n",
             &["base", "deps", "builder", "tester", "runtime", "dev"],
@@ -256,6 +256,13 @@ fn it_completes_words_among_others() {
             &["shared", "private", "locked"],
         ),
         ("secrets:\n  a:\n    optional: ‸\nstages:\n", &["true", "false"]),
+        ("stages:\n  a:\n    steps:\n      - run: x\n        caches: ‸\n", &["npm", "go", "apt"]),
+        ("stages:\n  a:\n    steps:\n      - run: x\n        refresh: ‸\n", &["hour", "day", "week"]),
+        ("stages:\n  a:\n    steps:\n      - cross: ‸\n", &["go", "npm"]),
+        (
+            "stages:\n  a:\n    healthcheck:\n      http: x\n      tool: ‸\n",
+            &["curl", "wget", "node", "python"],
+        ),
     ];
     for (text, expected) in cases {
         offers(&mut editor, text, expected);
@@ -272,6 +279,8 @@ fn it_shows_what_a_key_and_a_word_mean() {
         ("stages:\n  app:\n    role: tester\n    from: x:1\n    re‸ports: a\n", "leaves for people"),
         ("stages:\n  app:\n    steps:\n      - copy: a\n        t‸o: b\n", "Where they go"),
         ("stages:\n  app:\n    steps:\n      - run: a\n        bi‸nds: []\n", "without copying them"),
+        ("stages:\n  app:\n    steps:\n      - copy: a\n        li‸nk: true\n", "a layer of its own"),
+        ("checks:\n  te‸st: [a]\nstages:\n", "Several testers under one name"),
     ];
     for (text, expected) in cases {
         let shown = editor.hover(text);
@@ -283,13 +292,19 @@ fn it_shows_what_a_key_and_a_word_mean() {
 fn it_complains_at_the_line_of_a_mistake() {
     let mut editor = Editor::start();
     let stage = "stages:\n  app:\n    role: runtime\n    from: scratch\n";
-    let cases: [(String, u64, &str); 9] = [
+    let cases: [(String, u64, &str); 11] = [
         // A key that there is not.
         (format!("{stage}    stepps: []\n"), 5, "stepps"),
         ("stage: {}\nstages:\n".to_owned(), 1, "stage"),
         (format!("{stage}    steps:\n      - run: a\n        cache: /x\n"), 7, "cache"),
         // Another type.
         (format!("{stage}    labels: [a]\n"), 5, "object"),
+        (format!("{stage}    steps:\n      - run: a\n        caches: npn\n"), 7, "npm"),
+        (
+            format!("{stage}    steps:\n      - copy: {{ http: a }}\n        to: b\n        unpack: 1\n"),
+            8,
+            "boolean",
+        ),
         (format!("{stage}    steps:\n      - copy: a\n        to: [b]\n"), 7, "string"),
         (format!("{stage}    expose: 70000\n"), 5, "65535"),
         (stage.replace("runtime", "runtim"), 3, "runtime"),

@@ -37,9 +37,9 @@ pub mod site;
 pub use buildkit_llb::Platform;
 pub use dsl::{
     Argv, Artifact, Bind, Build, Cache, Caches, Contents, CopyInto, Cross, Download, Every, FileSet, Gates,
-    Git, Healthcheck, HttpTool, Image, Interpreter, IntoPorts, IntoProduct, IntoTarget, Port, Reports, Root,
-    Run, Scratch, Secret, Source, Stage, StartsFrom, Targets, Text, Value, argv, role, script, secs, sh,
-    text, udp,
+    Git, Healthcheck, HttpTool, Image, Interpreter, IntoPorts, IntoProduct, IntoTarget, NONROOT, Port,
+    Reports, Root, Run, Scratch, Secret, Source, Stage, StartsFrom, Targets, Text, Value, argv, role, script,
+    secs, sh, text, udp,
 };
 pub use outcome::{Outcome, describe, describe_file, plan};
 pub use params::{Parameter, Parameters};

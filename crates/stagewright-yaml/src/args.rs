@@ -4,23 +4,27 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map as Object, Value, json};
 use stagewright_plan::problem::nearest;
-use stagewright_plan::{Parameters, Platform, Problem, Problems};
+use stagewright_plan::{Cross as _, Parameters, Platform, Problem, Problems};
 
 use crate::findings::{Findings, quoted};
 use crate::form::{Arg, ArgSpec, ArgType};
 use crate::read::{self, At, Map};
 use crate::tree::Node;
 
-/// What the build sets by itself; the first four depend on what is built for.
-const BUILT_IN: [&str; 8] = [
+/// What the build sets by itself; the first six depend on what is built for.
+const BUILT_IN: [&str; 12] = [
     "targetplatform",
     "targetos",
     "targetarch",
     "targetvariant",
+    "targetrust",
+    "targetdebian",
     "buildplatform",
     "buildos",
     "buildarch",
     "buildvariant",
+    "buildrust",
+    "builddebian",
 ];
 
 /// The args of a file.
@@ -89,12 +93,15 @@ impl Args {
 
 /// Whether a name stands for something of the platform that is built for.
 pub(crate) fn is_of_target(name: &str) -> bool {
-    BUILT_IN[..4].contains(&name)
+    BUILT_IN[..BUILT_IN.len() / 2].contains(&name)
 }
 
 fn built_in(platform: &Platform, build_platform: &Platform) -> Values {
-    let parts = |of: &Platform| [of.to_string(), of.os.clone(), of.architecture.clone(), of.variant.clone()];
-    let values = parts(platform).into_iter().chain(parts(build_platform));
+    let parts = |of: &Platform| {
+        let own = [of.to_string(), of.os.clone(), of.architecture.clone(), of.variant.clone()];
+        own.into_iter().chain([of.rust(), of.debian()])
+    };
+    let values = parts(platform).chain(parts(build_platform));
     BUILT_IN.into_iter().map(str::to_owned).zip(values).collect()
 }
 

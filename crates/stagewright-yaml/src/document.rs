@@ -65,8 +65,8 @@ impl Document {
         let findings = Findings::new(&self.file);
         let root = fill::fill(&self.root, &self.text, &values, &findings);
         let file = read::read::<File>(&root, &findings, true);
-        let platform = self.asks_platform.then(|| platform.to_string());
-        let plan = file.map(|file| make::plan(&file, &self.args, &values, platform, &findings));
+        let asked = self.asks_platform.then(|| platform.to_string());
+        let plan = file.map(|file| make::plan(&file, &self.args, &values, asked, platform, &findings));
         findings.finish()?;
         Ok(plan.expect("a file that could not be read has a problem"))
     }
@@ -440,9 +440,9 @@ stages:
                   help: declare it under `args`; the args are `env`, `n`; for the shell's own, write `$${nod}`
                 stages.yaml:9:5: there is no key `stepps` here
                   help: did you mean `steps`?
-                stages.yaml:14:9: none of `run`, `copy`, `env`, `workdir`, `user`, `mkdir`, `file` is here
+                stages.yaml:14:9: none of `run`, `copy`, `env`, `workdir`, `user`, `mkdir`, `file`, `remove`, `symlink`, `cross` is here
                 stages.yaml:15:9: `to` is missing here
-                stages.yaml:16:14: a text or a list is expected here, not a map
+                stages.yaml:16:14: none of `script` is here
                 stages.yaml:19:15: `rwx` is not permission bits in octal digits, as in `0644`
                 stages.yaml:20:16: a text is expected here, not a list
                 stages.yaml:21:27: `${x%y}` is not `${name}`, `${name:-default}` or `${name:?message}`

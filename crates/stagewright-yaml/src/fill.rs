@@ -60,6 +60,13 @@ impl Check<'_> {
                     {
                         self.of_target |= conditions.iter().any(|(key, _)| is_of_target(&key.text));
                     }
+                    if key.text == "steps" {
+                        let steps = match &*item.value {
+                            Value::List(steps) => steps.as_slice(),
+                            _ => std::slice::from_ref(item),
+                        };
+                        self.of_target |= steps.iter().any(|step| step.entry("cross").is_some());
+                    }
                     self.node(item);
                 }
             }

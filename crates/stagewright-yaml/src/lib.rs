@@ -39,6 +39,8 @@ mod form;
 #[cfg(test)]
 mod hostile;
 mod make;
+#[cfg(test)]
+mod misuse;
 mod parse;
 mod read;
 mod schema;

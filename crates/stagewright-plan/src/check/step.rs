@@ -86,11 +86,11 @@ impl StageCheck<'_> {
         let named = |owner: &String| owner.split(':').any(|part| part.parse::<u32>().is_err());
         if copy.link && copy.owner.as_ref().is_some_and(named) {
             let problem = Problem::new("a linked copy does not know the users of what is below it");
-            self.at(step, problem.help("give the owner by ids: `.owner(\"1000:1000\")`"));
+            self.at(step, problem.help("give the owner by ids, as in `1000:1000`"));
         }
         if copy.parents && !copy.include.is_empty() {
             let problem = Problem::new("a copy with parents takes no patterns to include");
-            self.at(step, problem.help("write them as paths: `src.files([\"packages/*/package.json\"])`"));
+            self.at(step, problem.help("write them as paths, as in `packages/*/package.json`"));
         }
         if copy.parents && matches!(copy.from, Origin::Http(_)) {
             self.at(step, Problem::new("a file of a web server has no parents"));
@@ -214,7 +214,7 @@ impl StageCheck<'_> {
             Origin::Reports(_) if from.reports.is_empty() => {
                 let message = format!("tester `{}` leaves no reports", from.name);
                 let problem = Problem::new(message).related(&from.at, "this tester");
-                return Some(problem.help("say where they are: `.report(\"/app/reports\")`"));
+                return Some(problem.help("say in that tester which files are its reports"));
             }
             Origin::Root(_) if !from.role.is_image() => "only an image can be taken whole",
             Origin::Reports(_) | Origin::Root(_) if !judged => {

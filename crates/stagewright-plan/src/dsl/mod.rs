@@ -18,6 +18,6 @@ pub use cache::{Cache, Caches};
 pub use cross::Cross;
 pub use files::{Artifact, Bind, Contents, CopyInto, Download, FileSet, Reports, Root, Text, text};
 pub use run::{Argv, Every, Interpreter, Run, Secret, argv, script, sh};
-pub use runtime::{Healthcheck, HttpTool, IntoPorts, Port, secs, udp};
+pub use runtime::{Healthcheck, HttpTool, IntoPorts, NONROOT, Port, secs, udp};
 pub use stage::{Gates, Stage, Value};
 pub use targets::{IntoProduct, IntoTarget, Targets};

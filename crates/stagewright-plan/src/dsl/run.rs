@@ -133,6 +133,12 @@ pub struct Every {
 }
 
 impl Every {
+    /// How long a result is fresh, in seconds.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.seconds
+    }
+
     /// Each full hour.
     #[must_use]
     pub const fn hour() -> Self {

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::run::Argv;
 use crate::plan::HealthcheckSpec;
 
+/// A user and a group that own nothing.
+pub const NONROOT: &str = "65532:65532";
+
 /// So many seconds.
 #[must_use]
 pub const fn secs(seconds: u64) -> Duration {
@@ -23,6 +26,20 @@ pub enum HttpTool {
     Node,
     /// python3.
     Python,
+}
+
+impl HttpTool {
+    /// The command that fails unless the server at this URL answers well.
+    #[must_use]
+    pub fn request(self, url: &str) -> Vec<String> {
+        let words: &[&str] = match self {
+            Self::Curl => &["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null"],
+            Self::Wget => &["wget", "-q", "-O", "/dev/null"],
+            Self::Node => &["node", "-e", NODE_REQUEST],
+            Self::Python => &["python3", "-c", PYTHON_REQUEST],
+        };
+        words.iter().chain([&url]).map(|word| (*word).to_owned()).collect()
+    }
 }
 
 /// Exits with 1 unless the URL behind it answers well.
@@ -51,14 +68,7 @@ impl Healthcheck {
 
     /// A request of a server in the container, by a tool that must be in its image: well is what it answers with 2xx.
     pub fn http(tool: HttpTool, url: impl Into<String>) -> Self {
-        let words: &[&str] = match tool {
-            HttpTool::Curl => &["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null"],
-            HttpTool::Wget => &["wget", "-q", "-O", "/dev/null"],
-            HttpTool::Node => &["node", "-e", NODE_REQUEST],
-            HttpTool::Python => &["python3", "-c", PYTHON_REQUEST],
-        };
-        let words = words.iter().map(|word| (*word).to_owned());
-        Self::cmd(words.chain([url.into()]).collect::<Vec<_>>())
+        Self::cmd(tool.request(&url.into()))
     }
 
     /// No check, not even the one of the base image.

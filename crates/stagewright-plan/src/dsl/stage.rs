@@ -11,7 +11,7 @@ use super::role::{
     StartsDeps, StartsDev, StartsRuntime, Tester,
 };
 use super::run::{Argv, Run};
-use super::runtime::{Healthcheck, IntoPorts};
+use super::runtime::{Healthcheck, IntoPorts, NONROOT};
 use crate::plan::{self, Action, Origin};
 use crate::site::Site;
 
@@ -296,13 +296,13 @@ impl<R: Role> Stage<R> {
         })
     }
 
-    /// Runs containers as the user and the group 65532, which own nothing: no image needs to know them.
+    /// Runs containers as the user and the group of [`NONROOT`](super::NONROOT): no image needs to know them.
     #[track_caller]
     pub fn nonroot(self) -> Self
     where
         R: IsImage,
     {
-        self.user("65532:65532")
+        self.user(NONROOT)
     }
 
     /// How it is told whether a container is healthy.

@@ -204,7 +204,7 @@ impl Stage {
     }
 
     /// Gates the stage, unless it is gated by the same tester already.
-    pub(crate) fn gate(&mut self, gate: Gate) {
+    pub fn gate(&mut self, gate: Gate) {
         if self.gates.iter().all(|known| known.stage != gate.stage) {
             self.gates.push(gate);
         }

@@ -3,19 +3,23 @@
 //! The documentation of these types is what an editor shows.
 
 mod image;
+mod origin;
 mod run;
 mod stage;
 mod step;
+mod target;
 mod value;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use image::{Healthcheck, Test};
-pub(crate) use run::{Cache, Command, Network, RunStep, SecretUse, Sharing};
-pub(crate) use stage::{Image, OnPlatform, Origin, Role, Stage, Start};
-pub(crate) use step::{CopyStep, Step, When};
-pub(crate) use value::{Flag, Mode, Number, Port, Text, Time};
+pub(crate) use image::{Healthcheck, HttpTest, HttpTool, Test, TestCommand};
+pub(crate) use origin::{Http, Image, OnPlatform, Origin, PlatformRole, Start};
+pub(crate) use run::{Bound, Cache, CachePreset, Command, Every, Network, RunStep, SecretUse, Sharing};
+pub(crate) use stage::{Role, Stage};
+pub(crate) use step::{Copied, CopyStep, CrossTool, Step, When};
+pub(crate) use target::{Checks, Files};
+pub(crate) use value::{Flag, Ids, Mode, Number, Path, Port, Text, Time};
 
 use crate::read::{At, List, Map};
 
@@ -40,6 +44,15 @@ pub(crate) struct File {
     /// The images and testers that can be built by name, beside the products. Without it: all of them.
     #[serde(default)]
     pub(crate) targets: Option<List<At<String>>>,
+    /// Several testers under one name, side by side: that target succeeds when all of them do.
+    #[serde(default)]
+    pub(crate) checks: Map<Checks>,
+    /// Targets that are files and no images, by name.
+    #[serde(default)]
+    pub(crate) files: Map<Files>,
+    /// The testers that must have passed before any product may be built.
+    #[serde(default)]
+    pub(crate) gates: List<At<String>>,
 }
 
 /// What the person who builds may set: its default, or a map that says more.

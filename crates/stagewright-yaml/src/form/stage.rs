@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Healthcheck, Port, Step, Text};
+use super::{Flag, Healthcheck, Port, Start, Step, Text};
 use crate::read::{At, List, Map};
 
 /// A named part of a build: where it starts, and the steps from there.
@@ -41,6 +41,12 @@ pub(crate) struct Stage {
     /// Labels of this image.
     #[serde(default)]
     pub(crate) labels: Map<Text>,
+    /// Annotations of this image: what a registry shows without pulling it.
+    #[serde(default)]
+    pub(crate) annotations: Map<Text>,
+    /// Whether containers of this image run as the user and the group 65532, which own nothing.
+    #[serde(default)]
+    pub(crate) nonroot: Option<At<Flag>>,
     /// Directories of data that outlive a container of this image.
     #[serde(default)]
     pub(crate) volumes: List<Text>,
@@ -65,62 +71,4 @@ pub(crate) enum Role {
     Runtime,
     /// An image for development.
     Dev,
-}
-
-/// Where a stage starts.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename = "$start", rename_all = "kebab-case")]
-#[schemars(rename = "Start", untagged)]
-pub(crate) enum Start {
-    /// A stage by its name, an image by a name with `:`, `/` or `@`, or `scratch`.
-    #[serde(rename = "$text")]
-    Name(String),
-    /// An image, by any name.
-    Image(Image),
-}
-
-/// What files are taken from.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename = "$origin", rename_all = "kebab-case")]
-#[schemars(rename = "Origin", untagged)]
-pub(crate) enum Origin {
-    /// A stage by its name, or an image by a name with `:`, `/` or `@`.
-    #[serde(rename = "$text")]
-    Name(String),
-    /// An image, by any name.
-    Image(Image),
-    /// A named context.
-    Context(Context),
-}
-
-/// An image of a registry.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Image {
-    /// Its name: `debian`, `registry.example.com/team/app:1`.
-    #[schemars(with = "Text")]
-    pub(crate) image: String,
-    /// The platform that is taken of it.
-    #[serde(default)]
-    pub(crate) on: OnPlatform,
-}
-
-/// The platform that an image is taken for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum OnPlatform {
-    /// The platform that is built for.
-    #[default]
-    Target,
-    /// The platform that builds: for tools.
-    Build,
-}
-
-/// Files that the person who builds names, by `--build-context name=…`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Context {
-    /// Its name.
-    #[schemars(with = "Text")]
-    pub(crate) context: String,
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Mode, Origin, RunStep, Text};
+use super::{Flag, Http, Mode, Origin, RunStep, Text};
 use crate::read::{At, List, Map};
 
 /// One thing that a stage does.
@@ -25,6 +25,12 @@ pub(crate) enum Step {
     Mkdir(MkdirStep),
     /// Writes a file.
     File(FileStep),
+    /// Removes files.
+    Remove(RemoveStep),
+    /// Makes a symbolic link.
+    Symlink(SymlinkStep),
+    /// Tells a tool which platform to compile for.
+    Cross(CrossStep),
 }
 
 /// When a step is done: if every arg has (one of) the values given for it. Without it, always.
@@ -35,11 +41,12 @@ pub(crate) struct When(pub(crate) Map<List<At<Text>>>);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct CopyStep {
-    /// The files and directories, from the origin's root; `*`, `?` and `[…]` match names.
-    pub(crate) copy: List<Text>,
+    /// The files and directories, from the origin's root; `*`, `?` and `[…]` match names. Or one file of a web server:
+    /// `{ http: https://…, checksum: sha256:… }`.
+    pub(crate) copy: Copied,
     /// Where they go, relative to the working directory; with a slash at its end, into that directory.
     pub(crate) to: Text,
-    /// What they are taken from: a stage, an image, or `{ context: name }`. Without it, the context.
+    /// What they are taken from: a stage, an image, `{ context: name }`, `{ git: https://… }`. Without it, the context.
     #[serde(default)]
     pub(crate) from: Option<At<Origin>>,
     /// Only what matches one of these patterns, below each path.
@@ -54,9 +61,36 @@ pub(crate) struct CopyStep {
     /// Permission bits, as in `0755`; without them, as in the origin.
     #[serde(default)]
     pub(crate) mode: Option<Mode>,
+    /// Whether paths that are not there are passed over.
+    #[serde(default)]
+    pub(crate) optional: Flag,
+    /// Whether the directories above each path are kept; of `a/./b/c` those after the dot.
+    #[serde(default)]
+    pub(crate) parents: Flag,
+    /// Whether the copy is a layer of its own, which stays when what is below it changes.
+    #[serde(default)]
+    pub(crate) link: Flag,
+    /// Whether archives are unpacked: tar, also compressed.
+    #[serde(default)]
+    pub(crate) unpack: Flag,
     /// When the step is done.
     #[serde(default)]
     pub(crate) when: When,
+}
+
+/// What is copied.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$copied", rename_all = "kebab-case")]
+#[schemars(rename = "Copied", untagged)]
+pub(crate) enum Copied {
+    /// A file or directory.
+    #[serde(rename = "$text")]
+    Path(Text),
+    /// Several files and directories.
+    #[serde(rename = "$list")]
+    Paths(Vec<Text>),
+    /// A file of a web server.
+    Http(Http),
 }
 
 /// Sets environment variables, for later steps and in the image.
@@ -126,4 +160,52 @@ pub(crate) struct FileStep {
     /// When the step is done.
     #[serde(default)]
     pub(crate) when: When,
+}
+
+/// Removes a file, or a directory with what is in it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct RemoveStep {
+    /// What is removed, relative to the working directory; `*`, `?` and `[…]` match names.
+    pub(crate) remove: Text,
+    /// Whether it need not be there.
+    #[serde(default)]
+    pub(crate) optional: Flag,
+    /// When the step is done.
+    #[serde(default)]
+    pub(crate) when: When,
+}
+
+/// Makes a symbolic link in a directory that is there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct SymlinkStep {
+    /// The link, relative to the working directory.
+    pub(crate) symlink: Text,
+    /// What the link says.
+    pub(crate) target: Text,
+    /// When the step is done.
+    #[serde(default)]
+    pub(crate) when: When,
+}
+
+/// Sets the environment by which a tool compiles for the platform that is built for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct CrossStep {
+    /// The tool.
+    pub(crate) cross: CrossTool,
+    /// When the step is done.
+    #[serde(default)]
+    pub(crate) when: When,
+}
+
+/// What compiles for another platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CrossTool {
+    /// `GOOS`, `GOARCH`, and `GOARM` or `GOAMD64` where the variant says so.
+    Go,
+    /// `npm_config_os` and `npm_config_cpu`: for packages with programs of one platform.
+    Npm,
 }

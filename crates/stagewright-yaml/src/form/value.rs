@@ -15,6 +15,14 @@ pub(crate) struct Text(pub(crate) String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mode(pub(crate) u32);
 
+/// Where something is, or a platform: a text with a slash.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Path(pub(crate) String);
+
+/// A user and a group, by their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ids(pub(crate) u32, pub(crate) u32);
+
 /// A port and its protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Port(pub(crate) String);
@@ -44,6 +52,18 @@ impl<'de> Deserialize<'de> for Mode {
             match u32::from_str_radix(digits, 8) {
                 Ok(mode) if digits.starts_with(|c: char| c.is_ascii_digit()) => Ok(Self(mode)),
                 _ => Err(format!("`{text}` is not permission bits in octal digits, as in `0644`")),
+            }
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Parsed("ids of a user and a group", |text: &str| {
+            let ids = text.split_once(':').map(|(user, group)| (user.parse(), group.parse()));
+            match ids {
+                Some((Ok(user), Ok(group))) => Ok(Self(user, group)),
+                _ => Err(format!("`{text}` is not the ids of a user and a group, as in `1000:1000`")),
             }
         }))
     }
@@ -142,6 +162,8 @@ macro_rules! schemas {
 schemas! {
     Text: { "type": ["string", "number", "boolean"] }
     Mode: { "type": ["integer", "string"], "pattern": format!("^(0o)?[0-7]+$|{FILLED}"), "minimum": 0 }
+    Path: { "type": "string", "pattern": format!("/|{FILLED}") }
+    Ids: { "type": "string", "pattern": format!("^[0-9]+:[0-9]+$|{FILLED}") }
     Port: {
         "type": ["integer", "string"],
         "pattern": format!("^[0-9]+(/(tcp|udp|sctp))?$|{FILLED}"),

@@ -1,5 +1,8 @@
 //! Form to Plan.
 
+mod image;
+mod origin;
+mod run;
 mod stage;
 mod step;
 mod target;
@@ -8,7 +11,7 @@ use std::collections::BTreeMap;
 
 use stagewright_plan::plan::{Plan, SecretSpec, VERSION};
 use stagewright_plan::problem::About;
-use stagewright_plan::{Problem, check};
+use stagewright_plan::{Platform, Problem, check};
 
 use crate::args::{Args, Values};
 use crate::findings::Findings;
@@ -20,18 +23,19 @@ pub(crate) fn plan(
     args: &Args,
     values: &Values,
     platform: Option<String>,
+    target: &Platform,
     findings: &Findings<'_>,
 ) -> Plan {
     let index = file.stages.0.iter().enumerate().map(|(i, (name, _))| (name.value.as_str(), i));
-    let making = Making { file, args, values, findings, index: index.collect() };
-    let stages = file.stages.0.iter().map(|(name, stage)| making.stage(name, stage)).collect();
+    let making = Making { file, args, values, target, findings, index: index.collect() };
+    let mut stages = file.stages.0.iter().map(|(name, stage)| making.stage(name, stage)).collect();
+    let targets = making.targets(&mut stages);
     let secrets = file.secrets.0.iter().map(|(id, secret)| SecretSpec {
         id: id.value.clone(),
         optional: secret.optional.0,
         at: findings.site(id.place),
     });
-    let plan =
-        Plan { version: VERSION, platform, stages, targets: making.targets(), secrets: secrets.collect() };
+    let plan = Plan { version: VERSION, platform, stages, targets, secrets: secrets.collect() };
     if let Err(problems) = check::check(&plan) {
         let told = findings.messages();
         // What was noted at the very word is not said again at its step.
@@ -45,6 +49,8 @@ struct Making<'a> {
     file: &'a File,
     args: &'a Args,
     values: &'a Values,
+    /// The platform that is built for.
+    target: &'a Platform,
     findings: &'a Findings<'a>,
     index: BTreeMap<&'a str, usize>,
 }

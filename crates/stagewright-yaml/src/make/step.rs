@@ -1,31 +1,25 @@
 //! Steps.
 
-use stagewright_plan::Problem;
-use stagewright_plan::plan::{self, Action, Copy, Mount, Run, SecretEnv, Step as PlanStep};
+use stagewright_plan::plan::{Action, Copy, Step as PlanStep};
+use stagewright_plan::{Cross as _, Problem};
 
 use super::Making;
-use super::stage::texts;
+use super::image::texts;
 use crate::findings::quoted;
-use crate::form::{Cache, Command, CopyStep, Network, RunStep, SecretUse, Sharing, Step, Text, When};
+use crate::form::{Copied, CopyStep, CrossTool, Step, Text, When};
 use crate::read::At;
-
-/// The context that a build is always given.
-const CONTEXT: &str = "context";
 
 impl Making<'_> {
     /// What a step does: nothing if it is not its time, and one action for each variable of an `env`.
     pub(super) fn step(&self, step: &At<Step>) -> Vec<PlanStep> {
         let (when, actions) = match &step.value {
-            Step::Copy(copy) => (&copy.when, vec![Action::Copy(self.copy(copy))]),
-            Step::Run(run) => (&run.when, vec![Action::Run(self.run(run))]),
+            Step::Copy(copy) => (&copy.when, vec![Action::Copy(self.copy(step, copy))]),
+            Step::Run(run) => (&run.when, vec![Action::Run(self.run(step, run))]),
             Step::Env(env) => {
-                let variables = env
-                    .env
-                    .0
-                    .iter()
-                    .map(|(name, value)| Action::Env { name: name.value.clone(), value: value.0.clone() });
-                (&env.when, variables.collect())
+                let pairs = env.env.0.iter().map(|(name, value)| (&name.value, &value.0));
+                (&env.when, variables(pairs))
             }
+            Step::Cross(step) => (&step.when, self.cross(step.cross)),
             Step::Workdir(step) => (&step.when, vec![Action::Workdir { path: step.workdir.0.clone() }]),
             Step::User(step) => (&step.when, vec![Action::User { user: step.user.0.clone() }]),
             Step::Mkdir(step) => {
@@ -45,6 +39,14 @@ impl Making<'_> {
                 };
                 (&step.when, vec![action])
             }
+            Step::Remove(step) => {
+                let action = Action::Remove { path: step.remove.0.clone(), optional: step.optional.0 };
+                (&step.when, vec![action])
+            }
+            Step::Symlink(step) => {
+                let action = Action::Symlink { target: step.target.0.clone(), path: step.symlink.0.clone() };
+                (&step.when, vec![action])
+            }
         };
         if !self.holds(when) {
             return Vec::new();
@@ -56,58 +58,36 @@ impl Making<'_> {
             .collect()
     }
 
-    fn copy(&self, step: &CopyStep) -> Copy {
-        let from = step.from.as_ref().map_or_else(context, |from| self.origin(from));
+    fn copy(&self, at: &At<Step>, step: &CopyStep) -> Copy {
+        let (from, paths) = match &step.copy {
+            Copied::Path(path) => (self.origin(step.from.as_ref()), vec![path.0.clone()]),
+            Copied::Paths(paths) => (self.origin(step.from.as_ref()), texts(paths)),
+            Copied::Http(http) => {
+                let (from, path) = self.download(http, step.from.as_ref());
+                (from, vec![path])
+            }
+        };
+        if !matches!(step.copy, Copied::Http(_)) {
+            paths.iter().for_each(|path| self.no_url(at.place, path));
+        }
         Copy {
             include: texts(&step.include.0),
             exclude: texts(&step.exclude.0),
             owner: optional(step.owner.as_ref()),
             mode: step.mode.map(|mode| mode.0),
-            ..Copy::new(from, texts(&step.copy.0), step.to.0.clone())
+            optional: step.optional.0,
+            parents: step.parents.0,
+            link: step.link.0,
+            unpack: step.unpack.0,
+            ..Copy::new(from, paths, step.to.0.clone())
         }
     }
 
-    fn run(&self, step: &RunStep) -> Run {
-        let command = match &step.run {
-            Command::Shell(line) => plan::Command::Shell(words(&line.0)),
-            Command::Argv(list) => plan::Command::Argv(texts(list)),
-        };
-        let mut run = Run {
-            mounts: step.caches.0.iter().map(cache).collect(),
-            env: step
-                .env
-                .0
-                .iter()
-                .map(|(name, value)| (name.value.clone(), value.0.clone()))
-                .collect(),
-            workdir: optional(step.workdir.as_ref()),
-            user: optional(step.user.as_ref()),
-            no_network: step.network == Network::None,
-            ..Run::new(command)
-        };
-        run.mounts.extend(step.binds.0.iter().map(|bind| Mount::Bind {
-            from: bind.from.as_ref().map_or_else(context, |from| self.origin(from)),
-            source: bind.source.0.clone(),
-            path: bind.path.0.clone(),
-        }));
-        run.mounts
-            .extend(step.tmpfs.0.iter().map(|path| Mount::Tmpfs { path: path.0.clone() }));
-        for secret in &step.secrets.0 {
-            let (id, path, env) = match secret {
-                SecretUse::File(id) => (id, None, None),
-                SecretUse::Id(spec) => (&spec.id, spec.path.as_ref(), spec.env.as_ref()),
-            };
-            let id = id.value.clone();
-            if let Some(name) = env {
-                run.secret_env.push(SecretEnv { name: name.0.clone(), id: id.clone() });
-            }
-            if path.is_some() || env.is_none() {
-                let path = optional(path).unwrap_or_else(|| format!("/run/secrets/{id}"));
-                run.mounts.push(Mount::Secret { id, path });
-            }
+    fn cross(&self, tool: CrossTool) -> Vec<Action> {
+        match tool {
+            CrossTool::Go => variables(self.target.go().iter().map(|(name, value)| (*name, value))),
+            CrossTool::Npm => variables(self.target.npm().iter().map(|(name, value)| (*name, value))),
         }
-        run.mounts.extend(step.ssh.0.iter().map(|id| Mount::Ssh { id: id.0.clone() }));
-        run
     }
 
     /// Whether every arg has one of the values that a step waits for.
@@ -136,30 +116,19 @@ impl Making<'_> {
     }
 }
 
+/// One action for each variable.
+fn variables<N: Into<String>>(pairs: impl IntoIterator<Item = (N, impl Into<String>)>) -> Vec<Action> {
+    let actions = pairs
+        .into_iter()
+        .map(|(name, value)| Action::Env { name: name.into(), value: value.into() });
+    actions.collect()
+}
+
 /// A line for the shell, without the line breaks at the end of a block.
 pub(super) fn words(line: &str) -> String {
     line.trim_end_matches('\n').to_owned()
 }
 
-fn context() -> plan::Origin {
-    plan::Origin::Context(CONTEXT.to_owned())
-}
-
-fn optional(text: Option<&Text>) -> Option<String> {
+pub(super) fn optional(text: Option<&Text>) -> Option<String> {
     text.map(|text| text.0.clone())
-}
-
-fn cache(cache: &Cache) -> Mount {
-    Mount::Cache(match cache {
-        Cache::At(path) => plan::Cache::at(&path.0),
-        Cache::Path(spec) => plan::Cache {
-            id: optional(spec.id.as_ref()),
-            sharing: match spec.sharing {
-                Sharing::Shared => plan::Sharing::Shared,
-                Sharing::Private => plan::Sharing::Private,
-                Sharing::Locked => plan::Sharing::Locked,
-            },
-            ..plan::Cache::at(&spec.path.0)
-        },
-    })
 }

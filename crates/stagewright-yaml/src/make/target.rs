@@ -2,15 +2,71 @@
 
 use std::collections::BTreeSet;
 
-use stagewright_plan::plan::Target;
+use stagewright_plan::plan::{self, Action, Copy, Gate, Origin, Stage, Step, Target};
 
 use super::Making;
-use crate::form::{Role, Start};
+use super::image::texts;
+use super::step::optional;
+use crate::form::{Checks, Files, Role, Start};
 use crate::read::{At, List};
 
 impl Making<'_> {
+    /// What can be asked for; stages that are made for a target alone come to the others, and so do the gates of all
+    /// products.
+    pub(super) fn targets(&self, stages: &mut Vec<Stage>) -> Vec<Target> {
+        let mut targets = self.of_stages();
+        for (name, checks) in &self.file.checks.0 {
+            targets.push(self.checks(name, checks, stages));
+        }
+        for (name, files) in &self.file.files.0 {
+            targets.push(self.files(name, files, stages));
+        }
+        let gates: Vec<Gate> = self.file.gates.0.iter().map(|gate| self.gate(gate)).collect();
+        for product in targets.iter().filter(|target| target.product) {
+            for stage in stages.iter_mut().filter(|stage| stage.name == product.stage) {
+                gates.iter().for_each(|gate| stage.gate(gate.clone()));
+            }
+        }
+        targets
+    }
+
+    fn checks(&self, name: &At<String>, checks: &Checks, stages: &mut Vec<Stage>) -> Target {
+        let (testers, description) = match checks {
+            Checks::One(tester) => (std::slice::from_ref(tester), None),
+            Checks::All(testers) => (testers.as_slice(), None),
+            Checks::Testers(spec) => (spec.testers.0.as_slice(), spec.description.as_ref()),
+        };
+        let at = self.site(name.place);
+        let mut stage = Stage::new(&name.value, plan::Role::Tester, Origin::Scratch, &at);
+        testers.iter().for_each(|tester| stage.gate(self.gate(tester)));
+        stages.push(stage);
+        Target { description: optional(description), ..Target::new(&name.value, at) }
+    }
+
+    fn files(&self, name: &At<String>, files: &Files, stages: &mut Vec<Stage>) -> Target {
+        self.known(files.from.place, &files.from.value);
+        let at = self.site(name.place);
+        let copy = Copy {
+            include: texts(&files.include.0),
+            exclude: texts(&files.exclude.0),
+            owner: optional(files.owner.as_ref()),
+            mode: files.mode.map(|mode| mode.0),
+            optional: files.optional.0,
+            parents: files.parents.0,
+            unpack: files.unpack.0,
+            ..Copy::new(Origin::Stage(files.from.value.clone()), texts(&files.copy.0), "/")
+        };
+        let mut stage = Stage::new(&name.value, plan::Role::Builder, Origin::Scratch, &at);
+        stage
+            .steps
+            .push(Step { at: at.clone(), via: Vec::new(), action: Action::Copy(copy) });
+        stages.push(stage);
+        let description = optional(files.description.as_ref());
+        Target { description, files: true, ..Target::new(&name.value, at) }
+    }
+
     /// The products and targets that are listed; for what is not listed, what there is.
-    pub(super) fn targets(&self) -> Vec<Target> {
+    fn of_stages(&self) -> Vec<Target> {
         let (products, targets) = (self.file.products.as_ref(), self.file.targets.as_ref());
         match (products, targets) {
             (None, None) => self.all(&BTreeSet::new(), true).collect(),

@@ -28,7 +28,7 @@ pub(super) fn by_name(word: &str, variants: &'static [&'static str]) -> Result<&
     })))
 }
 
-/// The variant for what is written: `$text`, `$list`, `$map`, or the one whose key a map has.
+/// The variant for what is written: `$path`, `$text`, `$list`, `$map`, or the one whose key a map has.
 pub(super) fn by_form(reader: &Reader<'_>, variants: &'static [&'static str]) -> Result<&'static str, Fault> {
     let has = |form: &str| variants.iter().copied().find(|variant| *variant == form);
     let keys = || variants.iter().copied().filter(|variant| !variant.starts_with('$'));
@@ -36,6 +36,7 @@ pub(super) fn by_form(reader: &Reader<'_>, variants: &'static [&'static str]) ->
         Value::Scalar(_) if reader.node.is_nothing() => {
             return has("$map").ok_or_else(|| reader.not(&wanted(variants)));
         }
+        Value::Scalar(scalar) if scalar.text.contains('/') && has("$path").is_some() => return Ok("$path"),
         Value::Scalar(_) => return has("$text").ok_or_else(|| reader.not(&wanted(variants))),
         Value::List(_) => return has("$list").ok_or_else(|| reader.not(&wanted(variants))),
         Value::Map(entries) => entries,
@@ -67,7 +68,7 @@ fn wanted(variants: &[&str]) -> String {
     let mut forms = Vec::new();
     for variant in variants {
         let form = match *variant {
-            "$text" => "a text",
+            "$text" | "$path" => "a text",
             "$list" => "a list",
             _ => "a map",
         };

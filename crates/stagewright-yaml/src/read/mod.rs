@@ -5,7 +5,7 @@
 //!
 //! Three names of types mean something here. `$at` is a value with its place. `$list` is a list, of which a single
 //! item may stand alone. Any other name of an enum that begins with `$` is a choice by what is written: its variants
-//! are named `$text`, `$list` and `$map` for that, or after the key that a map must have.
+//! are named `$text`, `$list` and `$map` for that, `$path` for a text with a slash, or after the key that a map must have.
 
 mod at;
 mod choice;
