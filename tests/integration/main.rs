@@ -22,6 +22,7 @@ mod lucid;
 mod microservices;
 mod options;
 mod outputs;
+mod reports;
 mod rust_file;
 mod sharing;
 mod step;

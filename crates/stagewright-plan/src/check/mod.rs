@@ -98,6 +98,14 @@ impl<'a> Checked<'a> {
         self.runs(targets).flat_map(Run::caches).collect()
     }
 
+    /// Whether a tester that these targets need leaves reports.
+    #[must_use]
+    pub fn leave_reports(&self, targets: &[&str]) -> bool {
+        let reached = self.reached(targets.iter().copied());
+        let mut leaving = self.plan.stages.iter().filter(|stage| !stage.reports.is_empty());
+        leaving.any(|stage| reached.contains(stage.name.as_str()))
+    }
+
     fn runs(&self, targets: &[&str]) -> impl Iterator<Item = &'a Run> {
         let reached = self.reached(targets.iter().copied());
         let stages = self

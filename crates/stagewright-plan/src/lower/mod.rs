@@ -49,6 +49,8 @@ pub struct Lowered {
     pub graph: Graph,
     /// The targets, in the order asked for.
     pub targets: Vec<LoweredTarget>,
+    /// The testers among what they need that leave reports.
+    pub testers: Vec<LoweredTester>,
 }
 
 impl Lowered {
@@ -85,6 +87,21 @@ pub struct LoweredTarget {
     pub base_config: Option<ImageConfig>,
 }
 
+/// A tester that leaves reports.
+#[derive(Debug)]
+pub struct LoweredTester {
+    /// Its name.
+    pub name: String,
+    /// The first target that needs it.
+    pub target: String,
+    /// Its filesystem; `None` is an empty one. Where it failed, there is none.
+    pub output: Option<Output>,
+    /// The ops of its own commands: if one of them fails, the reports are in what it left.
+    pub commands: Vec<OpId>,
+    /// The paths of its reports, absolute.
+    pub reports: Vec<String>,
+}
+
 /// Lowers the targets of a Plan.
 ///
 /// Each context is one op, whatever the number of targets: its follow paths are the union of what they read.
@@ -98,13 +115,23 @@ pub fn lower(checked: &Checked<'_>, targets: &[&str], world: &World) -> Result<L
     let mut lowering = Lowering::new(checked, targets, world)?;
     let substitutes = &lowering.substitutes;
     let reached = checked.reached_up_to(targets.iter().copied(), |name| substitutes.of(name).is_some());
+    let mut testers = Vec::new();
     for stage in checked.stages().filter(|stage| reached.contains(stage.name.as_str())) {
         let state = lowering.stage(stage)?;
         lowering.roots.insert(&stage.name, state.root);
+        if !stage.reports.is_empty() && lowering.substitutes.of(&stage.name).is_none() {
+            let needs = |target: &&&str| {
+                let substitutes = &lowering.substitutes;
+                let reached = checked.reached_up_to([**target], |name| substitutes.of(name).is_some());
+                reached.contains(stage.name.as_str())
+            };
+            let first = targets.iter().find(needs).expect("a target reaches it");
+            testers.push(lowering.tester(stage, &state, first));
+        }
         lowering.keep(&stage.name, state);
     }
     let targets = targets.iter().map(|name| lowering.target(name)).collect::<Result<_, _>>()?;
-    Ok(Lowered { graph: lowering.graph, targets })
+    Ok(Lowered { graph: lowering.graph, targets, testers })
 }
 
 /// How many stages start from each, how many steps take its reports, and how many targets it is, at most.
@@ -137,6 +164,8 @@ struct Lowering<'a> {
     /// How many times that is for each.
     users: BTreeMap<&'a str, usize>,
     contexts: BTreeMap<ContextKey, Option<Output>>,
+    /// The ops of each stage's own commands.
+    commands: BTreeMap<&'a str, Vec<OpId>>,
     history: Steps,
     substitutes: Substitutes,
     files: BTreeMap<&'a str, FileId>,
@@ -159,6 +188,7 @@ impl<'a> Lowering<'a> {
             states: BTreeMap::new(),
             users: users(plan, targets),
             contexts: BTreeMap::new(),
+            commands: BTreeMap::new(),
             history: Steps::default(),
             substitutes: Substitutes::new(plan, world.contexts.keys()),
             files: BTreeMap::new(),

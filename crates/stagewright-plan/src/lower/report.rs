@@ -3,7 +3,7 @@
 use buildkit_llb::{CopyAction, FileInput, FileOp, Metadata, Output, path};
 
 use super::stage::State;
-use super::{LowerError, Lowering, names};
+use super::{LowerError, LoweredTester, Lowering, names};
 use crate::plan::Stage;
 
 impl<'a> Lowering<'a> {
@@ -11,8 +11,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn reports(&mut self, stage: &'a Stage, state: &State) -> Result<Output, LowerError> {
         let mut op = FileOp::default();
         let mut input = FileInput::from(None);
-        for report in &stage.reports {
-            let place = path::resolve(state.cwd(), &report.path);
+        for place in places(stage, state) {
             let copy = CopyAction {
                 follow_symlinks: true,
                 dir_contents: true,
@@ -24,4 +23,20 @@ impl<'a> Lowering<'a> {
         let at = stage.reports.first().map_or(&stage.at, |report| &report.at);
         Ok(self.add(op, Metadata::named(names::reports(&stage.name)), at)?.root())
     }
+
+    /// Where a tester's reports are, whatever becomes of it.
+    pub(super) fn tester(&self, stage: &'a Stage, state: &State, target: &str) -> LoweredTester {
+        LoweredTester {
+            name: stage.name.clone(),
+            target: target.to_owned(),
+            output: state.root,
+            commands: self.commands.get(stage.name.as_str()).cloned().unwrap_or_default(),
+            reports: places(stage, state).collect(),
+        }
+    }
+}
+
+/// The paths of a tester's reports: the working directory is the one at its end.
+fn places(stage: &Stage, state: &State) -> impl Iterator<Item = String> {
+    stage.reports.iter().map(|report| path::resolve(state.cwd(), &report.path))
 }

@@ -153,7 +153,9 @@ impl<'a> Lowering<'a> {
             Action::Run(run) => {
                 let op = self.exec(stage, step, run, state)?;
                 let metadata = Metadata { linux_resources: settings.resources.clone(), ..metadata };
-                state.root = Some(self.add(op, metadata, &step.at)?.root());
+                let op = self.add(op, metadata, &step.at)?;
+                self.commands.entry(&stage.name).or_default().push(op);
+                state.root = Some(op.root());
                 true
             }
             Action::Env { name, value } => {

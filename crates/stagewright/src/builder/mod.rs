@@ -13,6 +13,7 @@ mod options;
 mod order;
 mod output;
 mod report;
+mod reports;
 mod running;
 #[cfg(feature = "rust")]
 mod rust_file;
@@ -23,6 +24,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use buildkit_client::fsutil::receive::ReceiveOptions;
 use buildkit_client::session::filesend::{ExportError, ExportTarget, Exports};
 use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError, SyncEvent};
 use buildkit_client::session::secrets::Secrets;
@@ -48,7 +50,7 @@ pub use find::{FindError, Tried, TriedError};
 pub use options::BuildOptions;
 pub use order::OptionsError;
 pub use output::{Output, OutputError, OutputKind};
-pub use report::{Event, Failure, Product, Report, TargetReport, Vertex};
+pub use report::{Event, Failure, MissingReport, Product, Report, TargetReport, Vertex};
 pub use running::Running;
 #[cfg(feature = "cli")]
 pub(crate) use running::Written;
@@ -62,6 +64,7 @@ use crate::driver::Request;
 use crate::driver::contexts::GivenContext;
 use crate::sources;
 use order::Order;
+use reports::Reports;
 use running::{Sessions, Work};
 use served::Served;
 
@@ -233,6 +236,13 @@ impl Builder {
         let session = sessions.context.id();
         let frontend_attrs = attrs(&plans, options);
         let request = self.request(plans, &orders, options, &served, session, &identity)?;
+        let reports = match &options.reports {
+            Some(directory) => {
+                let target = ExportTarget::Directory(directory.clone(), ReceiveOptions::default());
+                Some(Reports::new(Exports::prepare([(0, target)])?))
+            }
+            None => None,
+        };
         let entitlements = match request.settings.network {
             Network::Host => vec!["network.host".to_owned()],
             Network::Sandbox | Network::None => Vec::new(),
@@ -244,7 +254,8 @@ impl Builder {
             ..BuildRequest::default()
         };
         let caches = options.cache_to.clone();
-        let work = Work { client: self.client.clone(), request, solve, caches, orders, sessions, events };
+        let work =
+            Work { client: self.client.clone(), request, solve, caches, orders, sessions, reports, events };
         Ok(Running::start(work, received))
     }
 

@@ -1,6 +1,7 @@
 //! What a build is asked for, beside the program.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use buildkit_client::docker_config::DockerSource;
 use buildkit_client::session::auth::Auth;
@@ -23,6 +24,7 @@ pub struct BuildOptions {
     pub(super) tags: Vec<String>,
     pub(super) outputs: Vec<Output>,
     pub(super) push: bool,
+    pub(super) reports: Option<PathBuf>,
     pub(super) auth: Auth,
     pub(super) secrets: BTreeMap<String, Secret>,
     pub(super) ssh: BTreeMap<String, SshAgent>,
@@ -53,6 +55,7 @@ impl BuildOptions {
             tags: Vec::new(),
             outputs: Vec::new(),
             push: false,
+            reports: None,
             auth: Auth::docker(DockerSource::from_env()),
             secrets: BTreeMap::new(),
             ssh: BTreeMap::new(),
@@ -96,6 +99,15 @@ impl BuildOptions {
     /// Pushes every image under its tags.
     pub fn push(mut self) -> Self {
         self.push = true;
+        self
+    }
+
+    /// Writes the reports of every tester that the targets need into this directory, whether it passed or failed: each
+    /// at its own path in the tester, below a directory of the tester's name, and of the platform if there are several.
+    ///
+    /// Every such tester runs to its end then, also when another one has failed. What else is in the directory stays.
+    pub fn reports(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.reports = Some(directory.into());
         self
     }
 

@@ -46,8 +46,29 @@ pub enum Event {
         /// The file, in quotes.
         path: String,
     },
+    /// A report of a tester is not among those that are written. The build goes on as it does.
+    ReportMissing {
+        /// The tester's name.
+        tester: String,
+        /// The report, or a file in it, by its path in the tester.
+        report: String,
+        /// Why.
+        reason: MissingReport,
+    },
     /// A target has ended, well or not.
     Ended(Arc<TargetReport>),
+}
+
+/// Why a report is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MissingReport {
+    /// The tester did not make it, or had not yet when it failed.
+    Absent,
+    /// The tester did not run, or did not come to a step of its own: something before it failed.
+    NotRun,
+    /// It cannot be read, or not be kept.
+    Unread(String),
 }
 
 /// A vertex that a target asks for.
@@ -60,11 +81,13 @@ pub struct Vertex {
 }
 
 /// What became of a build: every target in the order asked for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use = "a target may have failed"]
 pub struct Report {
     /// The targets.
     pub targets: Vec<Arc<TargetReport>>,
+    /// The testers whose reports were written, if that was asked for, or why none were.
+    pub reports: Result<Vec<String>, ExportError>,
 }
 
 /// What became of a target.
@@ -111,10 +134,10 @@ pub enum Failure {
 }
 
 impl Report {
-    /// Whether every target succeeded.
+    /// Whether every target succeeded, and reports could be written where they were asked for.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        self.targets.iter().all(|target| target.outcome.is_ok())
+        self.reports.is_ok() && self.targets.iter().all(|target| target.outcome.is_ok())
     }
 
     /// The product of a target, if it succeeded.

@@ -13,7 +13,7 @@ use buildkit_client::session::filesend::{ExportError, Exports};
 use buildkit_client::{BuildRequest, CancellationToken, Client, Session};
 use buildkit_llb::OpError;
 use futures_util::Stream;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use stagewright_plan::lower::LoweredTarget;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, RwLock};
@@ -23,6 +23,7 @@ use tokio::time::sleep;
 use super::cache::Cache;
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
+use super::reports::Reports;
 use crate::driver::{self, Prepared, Request};
 
 /// How long the daemon may take to close the sessions of a build that was cancelled.
@@ -71,6 +72,7 @@ pub(super) struct Work {
     pub(super) caches: Vec<Cache>,
     pub(super) orders: Vec<Order>,
     pub(super) sessions: Sessions,
+    pub(super) reports: Option<Reports>,
     pub(super) events: UnboundedSender<Event>,
 }
 
@@ -87,10 +89,7 @@ impl Running {
         let cancel = CancellationToken::new();
         let commits: Arc<RwLock<()>> = Arc::default();
         #[cfg(feature = "cli")]
-        let written = Written {
-            commits: Arc::clone(&commits),
-            exports: work.sessions.exports.values().map(|(_, exports)| exports.clone()).collect(),
-        };
+        let written = Written { commits: Arc::clone(&commits), exports: work.exports().cloned().collect() };
         let work = work.run(cancel.clone(), Arc::clone(&commits));
         Self {
             work: Some(Box::pin(work)),
@@ -159,7 +158,7 @@ impl std::fmt::Debug for Running {
 impl Work {
     /// Builds every target on the one connection, each to its own end.
     async fn run(self, cancel: CancellationToken, commits: Arc<RwLock<()>>) -> Report {
-        let Self { client, request, solve, caches, orders, sessions, events } = self;
+        let Self { client, request, solve, caches, orders, sessions, reports, events } = self;
         let targets = Targets {
             client,
             request,
@@ -167,11 +166,16 @@ impl Work {
             caches,
             prepared: OnceCell::new(),
             sessions: &sessions,
+            reports: reports.as_ref(),
             events,
             cancel: cancel.clone(),
-            commits,
+            commits: Arc::clone(&commits),
         };
         let targets = join_all(orders.iter().map(|order| targets.build(order))).await;
+        let reports = match reports {
+            Some(reports) if !cancel.is_cancelled() => place(reports, commits).await,
+            _ => Ok(Vec::new()),
+        };
         let Sessions { context, exports } = sessions;
         let sessions = exports.into_values().map(|(session, _)| session).chain([context]);
         let patience = async {
@@ -182,7 +186,14 @@ impl Work {
             _ = join_all(sessions.map(Session::close)) => {}
             () = patience => {}
         }
-        Report { targets }
+        Report { targets, reports }
+    }
+
+    /// What is written here.
+    #[cfg(feature = "cli")]
+    fn exports(&self) -> impl Iterator<Item = &Exports> {
+        let reports = self.reports.iter().map(|reports| &reports.exports);
+        self.sessions.exports.values().map(|(_, exports)| exports).chain(reports)
     }
 }
 
@@ -196,6 +207,7 @@ struct Targets<'a> {
     /// build fails, perhaps as it dies of something else, the next one tries.
     prepared: OnceCell<Prepared>,
     sessions: &'a Sessions,
+    reports: Option<&'a Reports>,
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
     commits: Arc<RwLock<()>>,
@@ -226,7 +238,11 @@ impl Targets<'_> {
             let prepared = self.prepared.get_or_try_init(|| driver::prepare(&gateway, &self.request));
             let prepared = prepared.await?;
             self.tell(Event::Lowered { target: target.clone(), vertices: vertices(prepared, target)? });
-            driver::drive(&gateway, prepared, target).await
+            let built = driver::drive(&gateway, prepared, target);
+            let Some(reports) = self.reports else { return built.await };
+            // What a failed step left is there until the solve ends.
+            let tell = |event| self.tell(event);
+            join(built, reports.collect(&gateway, prepared, target, &tell)).await.0
         };
         let answer = match self.client.build(request, on_status, drive).await {
             Ok(answer) => answer,
@@ -274,6 +290,15 @@ async fn commit(exports: Exports, commits: Arc<RwLock<()>>) -> Result<(), Export
         Ok(exported) => exported.map(drop),
         Err(panic) => resume_unwind(panic.into_panic()),
     }
+}
+
+/// Puts reports into place, and names the testers that they are of.
+async fn place(reports: Reports, commits: Arc<RwLock<()>>) -> Result<Vec<String>, ExportError> {
+    let found = reports.found();
+    if !found.is_empty() {
+        commit(reports.exports, commits).await?;
+    }
+    Ok(found)
 }
 
 /// The vertices of a target and of the gates that are solved beside it, on all platforms, each once.

@@ -43,6 +43,9 @@ pub(super) struct BuildArgs {
     /// Push images to the registries that their tags name
     #[arg(long)]
     pub(super) push: bool,
+    /// Write the reports of testers into this directory, also of those that fail: `DIRECTORY/TESTER/PATH`
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) reports: Option<PathBuf>,
     /// Give a secret: `id=NAME,src=FILE`, `id=NAME,env=VARIABLE`, or `id=NAME` for the variable or file of that name
     #[arg(long = "secret", value_name = "SECRET")]
     pub(super) secrets: Vec<String>,

@@ -16,7 +16,7 @@ use super::args::BuildArgs;
 use super::error::{CLOSED, CliError, FAILED, problems};
 use super::interrupt::Interrupt;
 use super::{Met, Program, inputs, runtime, tell, terminal, write_out};
-use crate::builder::{Event, Failure, Output, Product, Report, Running, TargetReport};
+use crate::builder::{Event, Failure, MissingReport, Output, Product, Report, Running, TargetReport};
 use crate::diagnostics;
 use crate::driver::DriveError;
 use crate::progress::{Display, Mode, Options};
@@ -46,6 +46,9 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
         0 if args.outputs.is_empty() => tell(&hints(&report)),
         0 => {}
         _ => tell(&failures(&report, &display)),
+    }
+    if let Some(directory) = &args.reports {
+        tell(&reports(directory, &report));
     }
     let summary = summary(&report);
     let shown = if args.outputs.iter().any(Output::is_stdout) {
@@ -83,6 +86,9 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
     }
     for (id, agent) in inputs::ssh(&args.ssh)? {
         options = options.ssh(id, agent);
+    }
+    if let Some(directory) = &args.reports {
+        options = options.reports(directory);
     }
     if args.push {
         options = options.push();
@@ -129,6 +135,9 @@ async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Rep
                     let note = format!("note: {path} of context `{context}` is left out: it cannot be sent");
                     display.note(begin.elapsed(), &note)
                 }
+                Some(Event::ReportMissing { tester, report, reason }) => {
+                    display.note(begin.elapsed(), &missing(&tester, &report, &reason))
+                }
                 Some(Event::Lowered { .. } | Event::ContextSent { .. }) => Ok(()),
             },
             _ = ticks.tick() => {
@@ -151,6 +160,7 @@ fn exit_code(report: &Report, interrupted: Option<u8>) -> u8 {
     match interrupted {
         _ if report.is_success() => 0,
         Some(code) if cancelled => code,
+        _ if report.reports.is_err() => FAILED,
         _ if report.failures().all(|(_, failure)| quiet(failure)) => CLOSED,
         _ => FAILED,
     }
@@ -178,6 +188,24 @@ fn summary(report: &Report) -> String {
         }
     }
     text
+}
+
+/// Where the reports are.
+fn reports(directory: &Path, report: &Report) -> String {
+    match &report.reports {
+        Ok(testers) if testers.is_empty() => String::new(),
+        Ok(testers) => format!("note: reports of {} are in {}\n", testers.join(", "), directory.display()),
+        Err(error) => format!("error: the reports are lost: {error}\n"),
+    }
+}
+
+/// Why a report is not there.
+fn missing(tester: &str, report: &str, reason: &MissingReport) -> String {
+    match reason {
+        MissingReport::Absent => format!("note: tester {tester} left no report {report}"),
+        MissingReport::NotRun => format!("note: tester {tester} did not run: there is no report {report}"),
+        MissingReport::Unread(why) => format!("warning: report {report} of tester {tester} is lost: {why}"),
+    }
 }
 
 /// What a person may not expect of a build that went well.
@@ -277,7 +305,8 @@ mod tests {
                     outcome,
                 })
             };
-            let report = Report { targets: outcomes.into_iter().map(target).collect() };
+            let report =
+                Report { targets: outcomes.into_iter().map(target).collect(), reports: Ok(Vec::new()) };
             assert_eq!(exit_code(&report, interrupted), expected, "{report:?}");
         };
         check(vec![done()], None, 0);

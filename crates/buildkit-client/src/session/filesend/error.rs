@@ -78,6 +78,12 @@ pub enum ExportError {
         /// The target.
         target: String,
     },
+    /// There is no such target, or no more.
+    #[error("exporter {id} has no target here")]
+    NoTarget {
+        /// Index of the exporter.
+        id: u32,
+    },
     /// The solve succeeded, but something for a target broke off.
     #[error("what the daemon sent for exporter {id}, {target}, broke off")]
     BrokeOff {

@@ -166,6 +166,19 @@ impl Exports {
         Ok(Job::Bytes { target, to })
     }
 
+    /// The directory that is the target of this index, and what is under way.
+    pub(super) fn directory(&self, id: u32) -> Result<(PathBuf, Partials), ExportError> {
+        let slots = self.lock();
+        match slots.by_id.get(&id).map(|slot| &slot.target) {
+            Some(ExportTarget::Directory(path, _)) => Ok((path.clone(), self.partials.clone())),
+            Some(other) => {
+                let path = other.path().map(Path::to_owned).unwrap_or_default();
+                Err(ExportError::NotADirectory { path })
+            }
+            None => Err(ExportError::NoTarget { id }),
+        }
+    }
+
     /// Keeps what a stream brought, or why it failed.
     pub(super) fn end(&self, id: u32, result: Result<Arrived, ExportError>) {
         let mut slots = self.lock();

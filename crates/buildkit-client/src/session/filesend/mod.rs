@@ -12,6 +12,7 @@
 mod error;
 mod exports;
 mod file;
+mod own;
 mod raw;
 mod target;
 #[cfg(test)]
@@ -51,6 +52,7 @@ use raw::Raw;
 
 pub use error::ExportError;
 pub use exports::{Exported, Exports};
+pub use own::Tree;
 pub use target::ExportTarget;
 
 /// The methods that a session announces for this service.

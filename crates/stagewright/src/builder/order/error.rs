@@ -128,6 +128,12 @@ pub enum OptionsError {
     /// An attribute of an output.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// Reports are asked for, and there are none.
+    #[error("no tester that {} needs leaves reports: say where they are, `.report(\"/app/reports\")`", .targets.join(", "))]
+    NoReports {
+        /// The targets.
+        targets: Vec<String>,
+    },
     /// The main context, given by name.
     #[error("context `context` is the build's own directory, and is not given by name: give it as DIRECTORY")]
     MainContext,

@@ -135,6 +135,13 @@ pub(super) fn orders(
         let gates = gates.into_iter().map(str::to_owned).collect();
         orders.push(Order { target: target.name.clone(), role: *role, gates, exports });
     }
+    if let Some(directory) = &options.reports {
+        if !plan.leave_reports(&names) {
+            return Err(OptionsError::NoReports { targets: names.into_iter().map(str::to_owned).collect() });
+        }
+        let options = ReceiveOptions::default();
+        taken.take(&Sent::Directory { path: directory.clone(), mirror: false, options })?;
+    }
     Ok(orders)
 }
 
