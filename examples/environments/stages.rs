@@ -71,10 +71,11 @@ fn build(b: &Build, p: Params) -> Targets {
         let image = match environment {
             // The builder itself, with everything in it: `npm run dev` starts again when a source changes.
             Environment::Development => server.dev("development").cmd(["npm", "run", "dev"]),
-            Environment::Staging => shipped
-                .runtime("staging")
-                .copy(&dist, "dist/")
-                .cmd(["node", "--enable-source-maps", "dist/main.js"]),
+            Environment::Staging => shipped.runtime("staging").copy(&dist, "dist/").cmd([
+                "node",
+                "--enable-source-maps",
+                "dist/main.js",
+            ]),
             // No source maps: what they tell is nobody's business.
             Environment::Production => shipped
                 .runtime("production")
@@ -111,10 +112,12 @@ fn build(b: &Build, p: Params) -> Targets {
             .cache(Cache::apt()),
     );
     let debug = if p.devtools { devtools.dev("debug") } else { chosen.dev("debug") };
-    let debug = debug
-        .copy(dist.include(["**/*.map"]), "dist/")
-        .expose(9229)
-        .cmd(["node", "--enable-source-maps", "--inspect=0.0.0.0:9229", "dist/main.js"]);
+    let debug = debug.copy(dist.include(["**/*.map"]), "dist/").expose(9229).cmd([
+        "node",
+        "--enable-source-maps",
+        "--inspect=0.0.0.0:9229",
+        "dist/main.js",
+    ]);
     match (p.devtools, p.debug) {
         (_, true) => targets.product(debug).target(devtools).target(chosen),
         (true, false) => targets.product(devtools).target(debug).target(chosen),

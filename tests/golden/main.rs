@@ -4,6 +4,7 @@ mod checks;
 mod commands;
 mod config;
 mod contexts;
+mod examples;
 mod files;
 mod grouped;
 mod lowering;
