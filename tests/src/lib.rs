@@ -1,8 +1,9 @@
 //! Real parts that tests and tasks share: the fixtures' addresses, a client of the loopback registry,
-//! OCI archives, docker buildx, Docker Engine, a git server, processes that speak in messages, and small helpers.
+//! OCI archives, containers of images, docker buildx, Docker Engine, a git server, processes that speak in messages, and small helpers.
 
 mod archive;
 pub mod buildx;
+pub mod container;
 mod engine;
 mod environment;
 mod files;

@@ -5,6 +5,7 @@ mod bench;
 mod codegen;
 mod demo;
 mod editor;
+mod examples;
 mod frontends;
 mod fuzz;
 mod images;
@@ -37,6 +38,11 @@ struct Cli {
 enum Task {
     /// Build a project of three services, run their images, and say what it took; stops what it starts.
     Demo,
+    /// Build every example, run what was pushed, and judge it; stops what it starts.
+    Examples {
+        /// Only these examples.
+        names: Vec<String>,
+    },
     /// Start a private buildkitd and a registry on loopback.
     Up,
     /// Stop what `up` started, and nothing else.
@@ -127,6 +133,7 @@ fn run(task: Task) -> Result<()> {
     process::watch_interrupts()?;
     match task {
         Task::Demo => demo::demo(&place),
+        Task::Examples { names } => examples::examples(&place, &names),
         Task::Up => {
             up::up(&place)?;
             up::status(&place);

@@ -45,9 +45,14 @@ pub(crate) fn watch_interrupts() -> Result<()> {
     Ok(())
 }
 
+/// Whether the user has asked to stop.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
 /// Fails once the user has asked to stop.
 pub(crate) fn check_interrupt() -> Result<()> {
-    if INTERRUPTED.load(Ordering::SeqCst) {
+    if is_interrupted() {
         bail!("interrupted");
     }
     Ok(())
@@ -101,7 +106,7 @@ pub(crate) fn start(command: &mut Command) -> Result<Child> {
         .with_context(|| format!("cannot run {}", line(command)))?;
     *foreground() = Some(Pid::from_child(&child));
     // A signal that came between the check and the store would have found no group.
-    if INTERRUPTED.load(Ordering::SeqCst) {
+    if is_interrupted() {
         let _ = kill_process_group(Pid::from_child(&child), Signal::TERM);
     }
     Ok(child)

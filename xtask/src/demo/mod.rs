@@ -5,21 +5,17 @@
 //! what is not as it should be ends it with an error. What it started it stops, also then.
 
 mod build;
-mod bundle;
-mod container;
 mod facts;
-mod image;
 mod inspect;
 mod project;
 mod service;
 mod story;
 mod table;
-mod unpack;
-mod user;
 
 use std::fs;
 
 use anyhow::{Context as _, Result, bail};
+use stagewright_tests::container::Containers;
 
 use crate::place::Place;
 use crate::{images, up};
@@ -28,14 +24,11 @@ use crate::{images, up};
 pub(crate) fn demo(place: &Place) -> Result<()> {
     println!("Setting up: programs, a private buildkitd, a registry, base images.");
     let state = place.target.join("demo");
-    container::remove_all(&state)?;
+    Containers::remove_all(&state)?;
     let fixtures = up::up(place)?;
-    let told = images::ensure(place, &fixtures, false).and_then(|()| {
-        fs::create_dir_all(&state).with_context(|| format!("cannot create {}", state.display()))?;
-        story::tell(place, &fixtures, &state)
-    });
+    let told = images::ensure(place, &fixtures, false).and_then(|()| story::tell(place, &fixtures, &state));
     // Each is tried, whatever becomes of the others; the first error is the one that matters.
-    let removed = container::remove_all(&state);
+    let removed = Containers::remove_all(&state);
     let stopped = fixtures.stop_started(place);
     told?;
     removed?;

@@ -7,18 +7,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use stagewright::{BuildOptions, Builder, Plan};
 use stagewright_tests::Registry;
+use stagewright_tests::container::{Containers, Image};
 
 use super::build::{Built, build};
-use super::bundle;
-use super::container::Container;
 use super::facts::Shared;
-use super::image::{Base, Image};
 use super::inspect::Contents;
 use super::project::{EDITED, Project};
 use super::service::{SERVICES, Service};
 use super::table::{Pair, Row, Times, bytes, count, table};
-use super::user::User;
 use crate::place::Place;
+use crate::process::is_interrupted;
 use crate::up::Fixtures;
 
 /// Tells everything, with a directory for what is needed on the way.
@@ -32,9 +30,10 @@ pub(super) fn tell(place: &Place, fixtures: &Fixtures, state: &Path) -> Result<(
     println!("\nThe project: an npm workspace of three services and a library, examples/microservices.");
     println!("  compiling its stages.rs, which prints the Plan");
     let plan = Project::plan(place)?;
+    let containers = Containers::new(state)?.interrupted_by(is_interrupted);
     let project = Project::copy(place, state.join("project"), &mark)?;
     let builder = runtime.block_on(Builder::at(&fixtures.buildkit_host))?;
-    let story = Story { fixtures, state, plan, project, mark };
+    let story = Story { fixtures, containers, state, plan, project, mark };
 
     let (times, edited) = runtime.block_on(story.builds(&builder))?;
     let developed = runtime.block_on(story.build_for_development(&builder))?;
@@ -49,12 +48,12 @@ pub(super) fn tell(place: &Place, fixtures: &Fixtures, state: &Path) -> Result<(
         Ok((service, image, story.find(&registry, &development(service.name), &developed)?))
     });
     let images = images.collect::<Result<Vec<_>>>()?;
-    let all: Vec<&Image<'_>> = images.iter().flat_map(|(_, image, builder)| [image, builder]).collect();
-    let base = Base::unpack(&all, state.join("base"))?;
+    let all: Vec<&Image> = images.iter().flat_map(|(_, image, builder)| [image, builder]).collect();
+    let base = Image::shared_layers(&all);
     let packages = story.project.development_packages()?;
     let mut rows = Vec::new();
     for (service, image, builder) in &images {
-        rows.push(story.service(service, (image, builder), &base, &packages)?);
+        rows.push(story.service(service, (image, builder), base, &packages)?);
     }
 
     println!("\n5. Sizes. The builder is the stage that compiled the service, as an image.");
@@ -69,6 +68,7 @@ pub(super) fn tell(place: &Place, fixtures: &Fixtures, state: &Path) -> Result<(
 
 struct Story<'a> {
     fixtures: &'a Fixtures,
+    containers: Containers,
     state: &'a Path,
     plan: Plan,
     project: Project,
@@ -130,23 +130,22 @@ impl Story<'_> {
     fn service(
         &self,
         service: &Service,
-        (image, builder): (&Image<'_>, &Image<'_>),
-        base: &Base,
+        (image, builder): (&Image, &Image),
+        base: usize,
         packages: &[String],
     ) -> Result<Row> {
         let name = service.name;
         println!("\n  {} of {}", self.image(name), bytes(image.size()));
-        let bundle = self.state.join(name);
-        let contents = unpack(image, base, &bundle, packages)?;
+        let contents = self.contents(image, packages)?;
         if let Some(compiler) = contents.compilers.first() {
             bail!("the image of {name} should have no compiler, but has {}", compiler.display());
         }
         if let Some(package) = contents.development.first() {
             bail!("the image of {name} should have nothing of development, but has {package}");
         }
-        self.run(service, image, &bundle)?;
+        self.run(service, image)?;
 
-        let built = unpack(builder, base, &self.state.join(development(name)), packages)?;
+        let built = self.contents(builder, packages)?;
         if built.compilers.is_empty() || built.development.is_empty() {
             bail!("the builder of {name} should have a compiler and packages of development, but has none");
         }
@@ -159,7 +158,7 @@ impl Story<'_> {
     }
 
     /// The image of a target, as the registry has it: what was built of it.
-    fn find<'a>(&self, registry: &'a Registry, target: &str, built: &Built) -> Result<Image<'a>> {
+    fn find(&self, registry: &Registry, target: &str, built: &Built) -> Result<Image> {
         let image = Image::find(registry, &repository(target), &self.mark)?;
         if built.digests.get(target) != Some(&image.digest) {
             bail!("the registry should have what was built of {target}, but has {}", image.digest);
@@ -167,25 +166,22 @@ impl Story<'_> {
         Ok(image)
     }
 
-    /// Starts a container of an unpacked image, asks it, and stops it.
-    fn run(&self, service: &Service, image: &Image<'_>, bundle: &Path) -> Result<()> {
+    /// Unpacks an image, and looks at what is in it.
+    fn contents(&self, image: &Image, packages: &[String]) -> Result<Contents> {
+        Contents::of(self.containers.unpack(image)?.path(), packages)
+    }
+
+    /// Starts a container of an image, asks it, and stops it.
+    fn run(&self, service: &Service, image: &Image) -> Result<()> {
         let name = service.name;
         let config = &image.config.config;
-        let read = |path: &str| fs::read_to_string(bundle.join("rootfs").join(path)).unwrap_or_default();
-        let user = User::look_up(&config.user, &read("etc/passwd"), &read("etc/group"))
-            .with_context(|| format!("cannot run the image of {name}"))?;
-
-        let mut mounts = Vec::new();
-        let jobs = bundle.join("jobs");
-        let source = jobs.to_string_lossy().into_owned();
+        let mut launch = self.containers.run(image, name);
         if let Some((file, text, directory)) = service.job {
+            let jobs = self.state.join(format!("{name}-jobs"));
             fs::create_dir(&jobs).and_then(|()| fs::write(jobs.join(file), text))?;
-            mounts.push((source.as_str(), directory));
+            launch = launch.mount(jobs, directory);
         }
-        let configuration = bundle::config(name, config, &user, &mounts)?;
-        fs::write(bundle.join("config.json"), configuration.to_string())?;
-
-        let mut container = Container::start(self.state, &format!("{}-{name}", self.mark), bundle)?;
+        let mut container = launch.start()?;
         let program = config
             .entrypoint
             .iter()
@@ -193,13 +189,11 @@ impl Story<'_> {
             .map(String::as_str)
             .collect::<Vec<_>>();
         println!("    runs `{}` in {} as {}", program.join(" "), config.working_dir, config.user);
-        let check =
-            health_check(config).with_context(|| format!("the image of {name} has no health check"))?;
-        container.wait_until(&check)?;
-        println!("    healthy: `{}` exits with 0", check.join(" "));
-        let uid = container.uid()?;
-        if uid != user.uid || uid == 0 {
-            bail!("the process of {name} should have the user {}, and not root's, but has {uid}", user.uid);
+        container.wait_healthy()?;
+        println!("    healthy: `{}` exits with 0", container.health_check()?.join(" "));
+        let (uid, wanted) = (container.uid()?, container.user().uid);
+        if uid != wanted || uid == 0 {
+            bail!("the process of {name} should have the user {wanted}, and not root's, but has {uid}");
         }
         println!("    its process has the user id {uid}, which is {}'s in its /etc/passwd", config.user);
 
@@ -215,8 +209,8 @@ impl Story<'_> {
         }
         println!("    writes {}", service.writes);
 
-        let signal = if config.stop_signal.is_empty() { "SIGTERM" } else { &config.stop_signal };
-        let end = container.stop(signal)?;
+        let signal = container.stop_signal().to_owned();
+        let end = container.stop()?;
         if !end.status.success() {
             bail!("{name} should end well on {signal}, but ended with {}:\n{}", end.status, container.log());
         }
@@ -299,28 +293,9 @@ fn only_api_ran(before: &Built, after: &Built) -> Result<()> {
     Ok(())
 }
 
-/// The program that an image gives to tell whether it is healthy.
-fn health_check(config: &stagewright::stagewright_plan::config::ContainerConfig) -> Option<Vec<String>> {
-    let test = &config.healthcheck.as_ref()?.test;
-    let (kind, arguments) = test.split_first()?;
-    match (kind.as_str(), arguments) {
-        ("CMD", [_, ..]) => Some(arguments.to_vec()),
-        ("CMD-SHELL", [line]) => Some(["/bin/sh", "-c", line].map(str::to_owned).to_vec()),
-        _ => None,
-    }
-}
-
 fn times(number: usize) -> String {
     match number {
         1 => "once".to_owned(),
         number => format!("{number} times"),
     }
-}
-
-/// Unpacks an image into `rootfs` of a new directory, and looks at what is in it.
-fn unpack(image: &Image<'_>, base: &Base, directory: &Path, packages: &[String]) -> Result<Contents> {
-    fs::create_dir(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let root = directory.join("rootfs");
-    image.unpack(base, &root)?;
-    Contents::of(&root, packages)
 }

@@ -19,7 +19,8 @@ use crate::{bench, codegen, editor, frontends, images, tidy, tools};
 use output::{Tests, Verdict};
 
 /// The test binaries of all packages, each a part of its own; `cargo xtask tidy` finds one that is missing.
-pub(crate) const BINARIES: [&str; 5] = ["goldens", "golden", "compile-fail", "differential", "integration"];
+pub(crate) const BINARIES: [&str; 6] =
+    ["goldens", "golden", "compile-fail", "differential", "integration", "examples"];
 
 /// The package that is checked with fewer features, too: what stands in for one is not compiled with all.
 const FEATURED: &str = "stagewright";

@@ -1,22 +1,44 @@
 //! Whom a container runs as: an image's user, looked up in the image's own files.
 
-use anyhow::{Context as _, Result};
+use thiserror::Error;
+
+/// Why a user was not found in an image.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UserError {
+    /// A name that nobody has.
+    #[error("no {kind} {name} in {file}")]
+    Unknown {
+        /// `user` or `group`.
+        kind: &'static str,
+        /// Who was looked for.
+        name: String,
+        /// Where.
+        file: &'static str,
+    },
+    /// A line without the number that it must have.
+    #[error("user {0} has no number in /etc/passwd")]
+    NoNumber(String),
+}
 
 /// A user by numbers.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct User {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub struct User {
+    /// Its number.
+    pub uid: u32,
+    /// The number of its first group.
+    pub gid: u32,
     /// Groups beside the first.
-    pub(super) groups: Vec<u32>,
-    pub(super) home: String,
+    pub groups: Vec<u32>,
+    /// Its directory.
+    pub home: String,
 }
 
 impl User {
     /// Looks up `name`, `uid`, `name:group` or `uid:gid`; an empty text is root (OCI image spec v1.1 `config.md`).
     ///
     /// `passwd` and `group` are the texts of these files. A group that is named leaves the others out.
-    pub(super) fn look_up(user: &str, passwd: &str, group: &str) -> Result<Self> {
+    pub(super) fn look_up(user: &str, passwd: &str, group: &str) -> Result<Self, UserError> {
         let (user, own_group) = match user.split_once(':') {
             Some((user, group)) => (user, Some(group)),
             None => (user, None),
@@ -30,14 +52,11 @@ impl User {
         });
         let (uid, first, home, name) = match &line {
             Some(line) => {
-                let number = |at: usize| {
-                    field(line, at)
-                        .parse()
-                        .with_context(|| format!("user {user} has no number in /etc/passwd"))
-                };
+                let number =
+                    |at: usize| field(line, at).parse().map_err(|_| UserError::NoNumber(user.to_owned()));
                 (number(2)?, number(3)?, field(line, 5), field(line, 0))
             }
-            None => (number.with_context(|| format!("no user {user} in /etc/passwd"))?, 0, "/", ""),
+            None => (number.ok_or_else(|| unknown("user", user, "/etc/passwd"))?, 0, "/", ""),
         };
         let home = if home.is_empty() { "/" } else { home };
 
@@ -50,13 +69,17 @@ impl User {
 }
 
 /// The number of a group that is given by name or number.
-fn group_id(name: &str, group: &str) -> Result<u32> {
+fn group_id(name: &str, group: &str) -> Result<u32, UserError> {
     if let Ok(number) = name.parse() {
         return Ok(number);
     }
     let line = group.lines().map(fields).find(|line| field(line, 0) == name);
     line.and_then(|line| field(&line, 2).parse().ok())
-        .with_context(|| format!("no group {name} in /etc/group"))
+        .ok_or_else(|| unknown("group", name, "/etc/group"))
+}
+
+fn unknown(kind: &'static str, name: &str, file: &'static str) -> UserError {
+    UserError::Unknown { kind, name: name.to_owned(), file }
 }
 
 /// The groups that list a user, without its first one.

@@ -5,9 +5,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-
-use crate::process::check_interrupt;
+use thiserror::Error;
 
 /// How the name of a file begins that says: the file of the other name is gone.
 const WHITEOUT: &str = ".wh.";
@@ -15,9 +13,29 @@ const WHITEOUT: &str = ".wh.";
 /// Says that everything is gone that lower layers have in its directory.
 const OPAQUE: &str = ".wh..wh..opq";
 
+/// Why a layer was not laid.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum UnpackError {
+    /// An entry whose place is outside the directory.
+    #[error("{} leads out of the image", .0.display())]
+    Outside(PathBuf),
+    /// A file that could not be written, or removed.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A layer that is no archive, or ends too early.
+    #[error("cannot read the archive")]
+    Archive(#[from] io::Error),
+}
+
 /// Lays a layer, an uncompressed tar, over what is in the directory, keeping owners and modes.
-pub(super) fn lay(layer: impl Read, root: &Path) -> Result<()> {
-    let root = root.canonicalize().with_context(|| format!("cannot open {}", root.display()))?;
+pub(super) fn lay(layer: impl Read, root: &Path) -> Result<(), UnpackError> {
+    let root = root.canonicalize().map_err(|source| write_error(root, source))?;
     let mut archive = tar::Archive::new(layer);
     archive.set_preserve_ownerships(rustix::process::geteuid().is_root());
     archive.set_preserve_permissions(true);
@@ -25,7 +43,6 @@ pub(super) fn lay(layer: impl Read, root: &Path) -> Result<()> {
     // What this layer brought itself survives its own whiteouts.
     let mut brought = BTreeSet::new();
     for entry in archive.entries()? {
-        check_interrupt()?;
         let mut entry = entry?;
         let path = plain(&entry.path()?)?;
         let Some(name) = path.file_name() else {
@@ -56,47 +73,50 @@ pub(super) fn lay(layer: impl Read, root: &Path) -> Result<()> {
             }
             brought.insert(place);
         }
-        if !entry
-            .unpack_in(&root)
-            .with_context(|| format!("cannot unpack {}", path.display()))?
-        {
-            bail!("{} leads out of the image", path.display());
+        if !entry.unpack_in(&root).map_err(|source| write_error(&path, source))? {
+            return Err(UnpackError::Outside(path));
         }
     }
     Ok(())
 }
 
 /// A path of an entry, relative and without detours.
-fn plain(path: &Path) -> Result<PathBuf> {
+fn plain(path: &Path) -> Result<PathBuf, UnpackError> {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
             Component::Normal(part) => plain.push(part),
             Component::CurDir | Component::RootDir => {}
-            Component::ParentDir | Component::Prefix(_) => bail!("{} leads out of the image", path.display()),
+            Component::ParentDir | Component::Prefix(_) => {
+                return Err(UnpackError::Outside(path.to_path_buf()));
+            }
         }
     }
     Ok(plain)
 }
 
 /// Where a directory of the image really is, all links followed; nothing if it is not there.
-fn inside(root: &Path, directory: &Path) -> Result<Option<PathBuf>> {
+fn inside(root: &Path, directory: &Path) -> Result<Option<PathBuf>, UnpackError> {
     match root.join(directory).canonicalize() {
         Ok(path) if path.starts_with(root) => Ok(Some(path)),
-        Ok(_) => bail!("{} leads out of the image", directory.display()),
+        Ok(_) => Err(UnpackError::Outside(directory.to_path_buf())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot open {}", directory.display())),
+        Err(source) => Err(write_error(directory, source)),
     }
 }
 
-fn remove(path: &Path) -> Result<()> {
+fn remove(path: &Path) -> Result<(), UnpackError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(old) if old.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     };
-    removed.with_context(|| format!("cannot remove {}", path.display()))
+    removed.map_err(|source| write_error(path, source))
+}
+
+fn write_error(path: &Path, source: io::Error) -> UnpackError {
+    UnpackError::Write { path: path.to_path_buf(), source }
 }
 
 #[cfg(test)]

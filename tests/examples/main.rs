@@ -1,0 +1,11 @@
+//! Every example as its users have it: built by its program on a real daemon, pushed, and run as what was pushed.
+//!
+//! One module per example. `cargo xtask examples [NAME…]` runs them with servers of its own.
+
+mod microservices;
+#[allow(dead_code, reason = "each example uses what it needs")]
+mod project;
+
+#[path = "../integration/support.rs"]
+#[allow(dead_code, reason = "the integration tests use all of it")]
+mod support;
