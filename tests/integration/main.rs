@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask test` starts the daemon. Without it these tests fail.
 
+mod audit;
 mod buildx;
 mod cli;
 mod client;

@@ -95,6 +95,12 @@ impl Secret {
         }
     }
 
+    /// The value: for who looks for it where it must not be.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     fn checked(bytes: Zeroizing<Vec<u8>>, from: impl Fn() -> String) -> Result<Self, SecretError> {
         if bytes.len() > MAX_SECRET {
             return Err(SecretError::TooLarge { from: from() });

@@ -84,6 +84,11 @@ impl Cache {
         self.kind == "inline"
     }
 
+    /// Whether it holds the layers of all steps, not of the result alone.
+    pub(super) fn is_whole(&self) -> bool {
+        self.attrs.get("mode").is_some_and(|mode| mode == "max")
+    }
+
     fn tag(&self) -> &str {
         self.attrs.get("tag").map_or(DEFAULT_TAG, String::as_str)
     }

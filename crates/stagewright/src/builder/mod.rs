@@ -5,6 +5,7 @@
 //! is a solve of its own on the one connection; all take their contexts from one session, so that files are sent
 //! once and what targets share is run once. A target that fails does not stop the others.
 
+mod audit;
 mod cache;
 mod context;
 mod definition;
@@ -39,6 +40,7 @@ use stagewright_plan::lower::MAIN_CONTEXT;
 use stagewright_plan::{Build, Outcome, Plan, Problems, describe};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+pub use audit::{AuditError, Audited, Form, Leak, Place};
 pub use buildkit_client::docker_config::{Credential, DockerSource};
 pub use buildkit_client::session::auth::Auth;
 pub use buildkit_client::session::secrets::{Secret, SecretError};
@@ -63,6 +65,7 @@ pub(crate) use output::fields;
 use crate::driver::Request;
 use crate::driver::contexts::GivenContext;
 use crate::sources;
+use audit::Audit;
 use order::Order;
 use reports::Reports;
 use running::{Sessions, Work};
@@ -229,6 +232,9 @@ impl Builder {
         let checked = check(&plans[0].1)?;
         let orders = order::orders(&checked, options, self.stores_images())?;
         order::check_given(&checked, &orders, options)?;
+        if options.audit {
+            order::check_audit(options)?;
+        }
         let (events, received) = unbounded_channel();
         let served = served::open(options).await?;
         let sessions = self.sessions(&orders, options, &served, &events).await?;
@@ -359,11 +365,18 @@ impl Builder {
         let files = FileSync::new(opened).observe(move |event| sent(event, &events));
         let own = offer().shared_key(key).file_sync(files);
         let context = self.client.session(own).await?;
-        let mut sessions = Sessions { context, exports: BTreeMap::new() };
+        let mut sessions = Sessions { context, exports: BTreeMap::new(), audits: BTreeMap::new() };
         for (target, exports) in exports {
             let own = offer().file_send(exports.service());
             let session = self.client.session(own).await?;
             sessions.exports.insert(target, (session, exports));
+        }
+        for order in orders.iter().filter(|_| options.audit) {
+            let prepared = Audit::prepare(order)?;
+            let session = self.client.session(offer().file_send(prepared.1.service())).await?;
+            sessions
+                .audits
+                .insert(order.target.clone(), Audit::new(options, session, prepared));
         }
         Ok(sessions)
     }

@@ -38,6 +38,7 @@ pub struct BuildOptions {
     pub(super) attests: BTreeMap<String, String>,
     pub(super) sources: BTreeMap<String, String>,
     pub(super) without_caps: BTreeSet<String>,
+    pub(super) audit: bool,
 }
 
 impl Default for BuildOptions {
@@ -69,6 +70,7 @@ impl BuildOptions {
             attests: BTreeMap::new(),
             sources: BTreeMap::new(),
             without_caps: BTreeSet::new(),
+            audit: false,
         }
     }
 
@@ -126,6 +128,13 @@ impl BuildOptions {
     /// Gives a secret that the program declares.
     pub fn secret(mut self, id: impl Into<String>, secret: Secret) -> Self {
         self.secrets.insert(id.into(), secret);
+        self
+    }
+
+    /// Looks for the secrets in all that is made, before it goes out: in layers, config, history, attestations and log, as
+    /// they are, in base64, in hexadecimal, and by their SHA-256. A target in which one stands fails.
+    pub fn audit_secrets(mut self) -> Self {
+        self.audit = true;
         self
     }
 

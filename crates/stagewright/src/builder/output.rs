@@ -313,7 +313,7 @@ impl OutputKind {
         }
     }
 
-    fn takes(self, key: &str) -> bool {
+    pub(super) fn takes(self, key: &str) -> bool {
         self.keys().contains(&key) || (self.is_named() && key.starts_with("annotation"))
     }
 

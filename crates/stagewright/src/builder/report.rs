@@ -9,6 +9,7 @@ use buildkit_client::{BuildError, StatusUpdate};
 use buildkit_gateway::GatewayError;
 use stagewright_plan::plan::Role;
 
+use super::audit::Audited;
 use super::cache::CacheLayoutError;
 use crate::driver::DriveError;
 
@@ -54,6 +55,13 @@ pub enum Event {
         report: String,
         /// Why.
         reason: MissingReport,
+    },
+    /// A target was looked into, and no secret stands in it.
+    Audited {
+        /// The target's name.
+        target: String,
+        /// What was looked into.
+        audited: Audited,
     },
     /// A target has ended, well or not.
     Ended(Arc<TargetReport>),

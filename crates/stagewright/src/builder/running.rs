@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use buildkit_client::session::filesend::{ExportError, Exports};
-use buildkit_client::{BuildRequest, CancellationToken, Client, Session};
+use buildkit_client::{BuildError, BuildRequest, CancellationToken, Client, Session};
 use buildkit_llb::OpError;
 use futures_util::Stream;
 use futures_util::future::{join, join_all};
@@ -20,11 +20,12 @@ use tokio::sync::{OnceCell, RwLock};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::audit::{Audit, AuditError, Audited, Heard};
 use super::cache::Cache;
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
 use super::reports::Reports;
-use crate::driver::{self, Prepared, Request};
+use crate::driver::{self, DriveError, Prepared, Request};
 
 /// How long the daemon may take to close the sessions of a build that was cancelled.
 const CANCELLED_CLOSE_LIMIT: Duration = Duration::from_millis(500);
@@ -82,6 +83,8 @@ pub(super) struct Sessions {
     pub(super) context: Session,
     /// For targets that send files here, one of their own: a daemon counts the exporters of each solve from zero.
     pub(super) exports: BTreeMap<String, (Session, Exports)>,
+    /// For targets that are looked into, one more, for the same reason.
+    pub(super) audits: BTreeMap<String, Audit>,
 }
 
 impl Running {
@@ -176,8 +179,9 @@ impl Work {
             Some(reports) if !cancel.is_cancelled() => place(reports, commits).await,
             _ => Ok(Vec::new()),
         };
-        let Sessions { context, exports } = sessions;
-        let sessions = exports.into_values().map(|(session, _)| session).chain([context]);
+        let Sessions { context, exports, audits } = sessions;
+        let sessions = exports.into_values().map(|(session, _)| session);
+        let sessions = sessions.chain(audits.into_values().map(|audit| audit.session)).chain([context]);
         let patience = async {
             cancel.cancelled().await;
             sleep(CANCELLED_CLOSE_LIMIT).await;
@@ -233,16 +237,34 @@ impl Targets<'_> {
             ..self.solve.clone()
         };
         let target = &order.target;
-        let on_status = |update| self.tell(Event::Status { target: target.clone(), update });
+        let audit = self.sessions.audits.get(target);
+        let heard = audit.map(Audit::listen);
+        let on_status = |update| {
+            if let Some(heard) = &heard {
+                heard.take(&update);
+            }
+            self.tell(Event::Status { target: target.clone(), update });
+        };
         let drive = async |gateway| {
             let prepared = self.prepared.get_or_try_init(|| driver::prepare(&gateway, &self.request));
             let prepared = prepared.await?;
             self.tell(Event::Lowered { target: target.clone(), vertices: vertices(prepared, target)? });
             let built = driver::drive(&gateway, prepared, target);
-            let Some(reports) = self.reports else { return built.await };
-            // What a failed step left is there until the solve ends.
-            let tell = |event| self.tell(event);
-            join(built, reports.collect(&gateway, prepared, target, &tell)).await.0
+            let built = match self.reports {
+                None => built.await,
+                // What a failed step left is there until the solve ends.
+                Some(reports) => {
+                    let tell = |event| self.tell(event);
+                    join(built, reports.collect(&gateway, prepared, target, &tell)).await.0
+                }
+            };
+            let built = built?;
+            if let (Some(audit), Some(heard)) = (audit, &heard) {
+                let audited = self.audit(target, prepared, audit, heard).await;
+                let audited = audited.map_err(|error| DriveError::Audit(Arc::new(error)))?;
+                self.tell(Event::Audited { target: target.clone(), audited });
+            }
+            Ok(built)
         };
         let answer = match self.client.build(request, on_status, drive).await {
             Ok(answer) => answer,
@@ -263,6 +285,11 @@ impl Targets<'_> {
             let named = spawn_blocking(move || caches.iter().try_for_each(|cache| cache.finish(&manifest)));
             named.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
         }
+        // What the daemon told of steps while it exported.
+        if let Some(heard) = &heard {
+            let audited = heard.judge();
+            audited.map_err(|error| BuildError::Drive(DriveError::Audit(Arc::new(error))))?;
+        }
         let sent = order.exports.iter().filter_map(|export| export.sent.as_ref());
         let files = sent.filter_map(|sent| sent.path().map(Path::to_owned));
         Ok(Product {
@@ -272,6 +299,30 @@ impl Targets<'_> {
             files: files.collect(),
             metadata: answer.exporter,
         })
+    }
+
+    /// Exports what a solve that has not ended holds, and looks into it: it is the same, also where nothing is cached.
+    async fn audit(
+        &self,
+        target: &str,
+        prepared: &Prepared,
+        audit: &Audit,
+        heard: &Heard<'_>,
+    ) -> Result<Audited, AuditError> {
+        let request = BuildRequest {
+            exporters: vec![audit.exporter.clone()],
+            cache_exports: Vec::new(),
+            cancel: self.cancel.child_token(),
+            session_id: audit.session.id().to_owned(),
+            ..self.solve.clone()
+        };
+        let drive = async |gateway| driver::drive(&gateway, prepared, target).await;
+        if let Err(error) = self.client.build(request, |_| {}, drive).await {
+            let failure = audit.exports.failure();
+            audit.exports.give_up().await;
+            return Err(failure.map_or_else(|| AuditError::Solve(error.to_string()), AuditError::from));
+        }
+        audit.judge(heard).await
     }
 
     fn tell(&self, event: Event) {

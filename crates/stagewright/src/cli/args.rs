@@ -17,6 +17,7 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(super) enum Command {
     /// Build images and run tests on a BuildKit daemon
     Build(BuildArgs),
@@ -49,6 +50,10 @@ pub(super) struct BuildArgs {
     /// Give a secret: `id=NAME,src=FILE`, `id=NAME,env=VARIABLE`, or `id=NAME` for the variable or file of that name
     #[arg(long = "secret", value_name = "SECRET")]
     pub(super) secrets: Vec<String>,
+    /// Look for the secrets in what is made, before it goes out: in layers, config, history, attestations and log, also in
+    /// base64, hexadecimal, and as SHA-256; a hit fails the build
+    #[arg(long)]
+    pub(super) audit_secrets: bool,
     /// Lend an ssh agent: `default` for that of $SSH_AUTH_SOCK, or `ID=SOCKET`
     #[arg(long = "ssh", value_name = "ID[=SOCKET]")]
     pub(super) ssh: Vec<String>,

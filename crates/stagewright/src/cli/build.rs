@@ -90,6 +90,9 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
     if let Some(directory) = &args.reports {
         options = options.reports(directory);
     }
+    if args.audit_secrets {
+        options = options.audit_secrets();
+    }
     if args.push {
         options = options.push();
     }
@@ -137,6 +140,9 @@ async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Rep
                 }
                 Some(Event::ReportMissing { tester, report, reason }) => {
                     display.note(begin.elapsed(), &missing(&tester, &report, &reason))
+                }
+                Some(Event::Audited { target, audited }) => {
+                    display.note(begin.elapsed(), &format!("audit of {target}: {audited}"))
                 }
                 Some(Event::Lowered { .. } | Event::ContextSent { .. }) => Ok(()),
             },

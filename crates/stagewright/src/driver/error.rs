@@ -98,6 +98,10 @@ pub enum DriveError {
         /// What the daemon tells.
         source: GatewayError,
     },
+    /// A secret stands in what was built, or that cannot be found out.
+    #[cfg(feature = "client")]
+    #[error(transparent)]
+    Audit(Arc<crate::builder::AuditError>),
 }
 
 impl DriveError {
@@ -118,6 +122,8 @@ impl DriveError {
             | Self::Problems(_)
             | Self::Plan(_)
             | Self::Op(_) => None,
+            #[cfg(feature = "client")]
+            Self::Audit(_) => None,
         }
     }
 

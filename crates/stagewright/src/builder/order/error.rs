@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use buildkit_llb::PlatformError;
 use stagewright_plan::lower::ArgError;
 
+use crate::builder::audit::MIN_SECRET;
 use crate::builder::output::OutputError;
 
 /// Options that do not fit the build, or each other.
@@ -174,6 +175,24 @@ pub enum OptionsError {
         /// The id.
         id: String,
     },
+    /// A secret too short to be looked for.
+    #[error(
+        "secret `{id}` has {length} bytes: of fewer than {} the audit would take other things for it; leave out the audit, \
+         or make the secret longer",
+        MIN_SECRET
+    )]
+    SecretTooShort {
+        /// The id.
+        id: String,
+        /// Its bytes, without line ends after it.
+        length: usize,
+    },
+    /// Layers that go out without being looked into.
+    #[error(
+        "a cache with mode=max holds the layers of all steps, which no audit of the image looks into: leave out the audit, \
+         or write mode=min"
+    )]
+    AuditedCache,
     /// A secret that no step takes.
     #[error("the build takes no secret `{id}`: {}", list("its secrets are", known))]
     UnknownSecret {

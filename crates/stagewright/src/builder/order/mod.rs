@@ -3,9 +3,10 @@
 //! Everything that can be refused is refused here, before a daemon is asked for anything.
 
 mod error;
+mod given;
 mod taken;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,14 +16,15 @@ use buildkit_client::session::filesend::ExportTarget;
 use buildkit_llb::ImageRef;
 use stagewright_plan::Plan;
 use stagewright_plan::check::Checked;
-use stagewright_plan::lower::{ContextKey, MAIN_CONTEXT, context_name, contexts};
 use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
+pub(super) use given::{check_audit, check_given};
 
-use super::context::{ContextSource, name_and_platform};
+use super::context::ContextSource;
 use super::options::BuildOptions;
 use super::output::{Dest, LOCAL_ATTRS, Output, OutputKind};
+use given::check_inputs;
 use taken::Taken;
 
 /// One target, and what is done with it.
@@ -145,26 +147,6 @@ pub(super) fn orders(
     Ok(orders)
 }
 
-/// Checks that the secrets and ssh agents without which no step of these orders runs are given.
-pub(super) fn check_given(
-    plan: &Checked<'_>,
-    orders: &[Order],
-    options: &BuildOptions,
-) -> Result<(), OptionsError> {
-    let targets: Vec<&str> = orders.iter().map(|order| order.target.as_str()).collect();
-    if let Some(id) = plan.agents(&targets).into_iter().find(|id| !options.ssh.contains_key(*id)) {
-        return Err(OptionsError::NoAgent { id: id.to_owned() });
-    }
-    let secrets = plan.secrets(&targets).into_iter();
-    match secrets
-        .filter(|secret| !secret.optional)
-        .find(|secret| !options.secrets.contains_key(&secret.id))
-    {
-        Some(secret) => Err(OptionsError::NoSecret { id: secret.id.clone() }),
-        None => Ok(()),
-    }
-}
-
 /// The targets that are built, each once, with their roles.
 fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role)>, OptionsError> {
     let known = || plan.targets.iter().map(|target| target.name.clone()).collect();
@@ -185,44 +167,6 @@ fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role
     }
     let role = |target: &Target| plan.stage(&target.stage).map_or(Role::Runtime, |stage| stage.role);
     Ok(found.into_iter().map(|target| (target, role(target))).collect())
-}
-
-fn check_inputs(plan: &Checked<'_>, targets: &[&str], options: &BuildOptions) -> Result<(), OptionsError> {
-    let mut names = Vec::new();
-    for given in options.contexts.keys() {
-        let wrong = |source| OptionsError::ContextPlatform { given: given.clone(), source };
-        names.push(name_and_platform(given).map_err(wrong)?.0);
-    }
-    if names.contains(&MAIN_CONTEXT) {
-        return Err(OptionsError::MainContext);
-    }
-    let all: Vec<&str> = plan.plan().targets.iter().map(|target| target.name.as_str()).collect();
-    let given: BTreeSet<String> = names.iter().map(|name| context_name(name)).collect();
-    let keys: BTreeSet<ContextKey> =
-        names.iter().flat_map(|name| ContextKey::all(plan.plan(), name)).collect();
-    let read = |targets: &[&str]| {
-        let requests = contexts(plan, targets, &keys).into_iter();
-        requests
-            .map(|context| context.key.name)
-            .filter(|name| name != MAIN_CONTEXT)
-            .collect::<BTreeSet<String>>()
-    };
-    let known = read(&all);
-    if let Some(name) = given.difference(&known).next() {
-        return Err(OptionsError::UnknownContext { name: name.clone(), known: known.into_iter().collect() });
-    }
-    if let Some(name) = read(targets).difference(&given).next() {
-        return Err(OptionsError::NoContext { name: name.clone() });
-    }
-    let known: Vec<String> = plan.agents(&all).into_iter().map(str::to_owned).collect();
-    if let Some(id) = options.ssh.keys().find(|id| !known.contains(id)) {
-        return Err(OptionsError::UnknownAgent { id: id.clone(), known });
-    }
-    let known: Vec<String> = plan.plan().secrets.iter().map(|secret| secret.id.clone()).collect();
-    match options.secrets.keys().find(|id| !known.contains(id)) {
-        Some(id) => Err(OptionsError::UnknownSecret { id: id.clone(), known }),
-        None => Ok(()),
-    }
 }
 
 /// The full names of each target's image.
@@ -316,6 +260,20 @@ fn repositories(tags: &[String]) -> Result<Vec<String>, OptionsError> {
         None => Err(OptionsError::TagByDigest { tag: tag.clone() }),
     };
     tags.iter().map(repository).collect()
+}
+
+impl Order {
+    /// What makes an archive of the result, to be looked into: with the attributes of the image that goes out, so that it
+    /// has the same layers and annotations.
+    pub(super) fn audited(&self) -> Exporter {
+        let image = self
+            .exports
+            .iter()
+            .find(|export| ["image", "oci", "docker"].contains(&export.exporter.kind.as_str()));
+        let attrs = image.map(|export| export.exporter.attrs.clone()).unwrap_or_default();
+        let attrs = attrs.into_iter().filter(|(key, _)| key != "name" && OutputKind::Oci.takes(key));
+        Exporter { kind: OutputKind::Oci.name().to_owned(), attrs: attrs.collect() }
+    }
 }
 
 impl Sent {

@@ -1,0 +1,159 @@
+//! Looking for all forms of all secrets in a stream of bytes, whatever its pieces.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+
+use super::form::{Form, needles};
+use crate::builder::Secret;
+
+/// How much is read at a time.
+const PIECE: usize = 64 << 10;
+
+/// What is looked for. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    /// Forms that stand as they are.
+    plain: Arc<Automaton>,
+    /// Forms that are found with white space taken out.
+    spaced: Arc<Automaton>,
+}
+
+/// Something found: the id of a secret, and its form.
+pub(super) type Hit = (String, Form);
+
+/// Finds any of some byte strings.
+struct Automaton {
+    matcher: AhoCorasick,
+    /// What each of them says.
+    hits: Vec<Hit>,
+    longest: usize,
+}
+
+/// A search in one stream.
+pub(super) struct Search<'a> {
+    plain: Half<'a>,
+    spaced: Half<'a>,
+}
+
+struct Half<'a> {
+    automaton: &'a Automaton,
+    /// The end of what has come, in which a match may have begun.
+    rest: Vec<u8>,
+    found: BTreeSet<usize>,
+}
+
+impl Wanted {
+    /// All forms of these secrets, by id.
+    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = (&'a String, &'a Secret)>) -> Self {
+        let (mut plain, mut spaced) = (Vec::new(), Vec::new());
+        for (id, secret) in secrets {
+            for needle in needles(secret.bytes()) {
+                let list = if needle.spaced { &mut spaced } else { &mut plain };
+                list.push(((id.clone(), needle.form), needle.bytes));
+            }
+        }
+        Self { plain: Arc::new(Automaton::new(plain)), spaced: Arc::new(Automaton::new(spaced)) }
+    }
+
+    /// Begins a search.
+    pub(super) fn search(&self) -> Search<'_> {
+        Search { plain: Half::new(&self.plain), spaced: Half::new(&self.spaced) }
+    }
+
+    /// What stands in these bytes.
+    pub(super) fn in_bytes(&self, bytes: &[u8]) -> BTreeSet<Hit> {
+        let mut search = self.search();
+        search.push(bytes);
+        search.found()
+    }
+
+    /// What stands in a stream, read to its end.
+    pub(super) fn in_stream(&self, stream: &mut impl Read) -> io::Result<BTreeSet<Hit>> {
+        let mut search = self.search();
+        let mut piece = vec![0; PIECE];
+        loop {
+            match stream.read(&mut piece) {
+                Ok(0) => return Ok(search.found()),
+                Ok(length) => search.push(&piece[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Search<'_> {
+    /// Takes the next bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.plain.push(bytes.iter().copied());
+        self.spaced
+            .push(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()));
+    }
+
+    /// What has been found.
+    pub(super) fn found(&self) -> BTreeSet<Hit> {
+        let halves = [&self.plain, &self.spaced].into_iter();
+        halves
+            .flat_map(|half| half.found.iter().map(|at| half.automaton.hits[*at].clone()))
+            .collect()
+    }
+}
+
+impl Automaton {
+    fn new(needles: Vec<(Hit, Vec<u8>)>) -> Self {
+        let (hits, bytes): (Vec<_>, Vec<_>) = needles.into_iter().unzip();
+        let longest = bytes.iter().map(Vec::len).max().unwrap_or(1);
+        let matcher = AhoCorasick::new(bytes).expect("secrets have a limit far below that of an automaton");
+        Self { matcher, hits, longest }
+    }
+}
+
+impl<'a> Half<'a> {
+    fn new(automaton: &'a Automaton) -> Self {
+        Self { automaton, rest: Vec::new(), found: BTreeSet::new() }
+    }
+
+    fn push(&mut self, bytes: impl Iterator<Item = u8>) {
+        self.rest.extend(bytes);
+        let found = self.automaton.matcher.find_overlapping_iter(&self.rest);
+        self.found.extend(found.map(|found| found.pattern().as_usize()));
+        let done = self.rest.len().saturating_sub(self.automaton.longest - 1);
+        self.rest.drain(..done);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        let secrets = [("token", "correct horse"), ("key", "battery staple\n")];
+        let secrets: Vec<(String, Secret)> =
+            secrets.map(|(id, value)| (id.to_owned(), Secret::value(value).unwrap())).into();
+        Wanted::new(secrets.iter().map(|(id, secret)| (id, secret)))
+    }
+
+    #[test]
+    fn pieces_do_not_hide_anything() {
+        let wanted = wanted();
+        let text = b"x battery staple, Y29ycmVjdCBob3JzZQ==, 636f 7272 6563 7420\n686f 7273 65";
+        let whole = wanted.in_bytes(text);
+        let expected = [("key", Form::Value), ("token", Form::Base64), ("token", Form::Hex)];
+        assert_eq!(whole, expected.map(|(id, form)| (id.to_owned(), form)).into());
+        for size in 1..text.len() {
+            let mut search = wanted.search();
+            text.chunks(size).for_each(|piece| search.push(piece));
+            assert_eq!(search.found(), whole, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_is() {
+        assert!(wanted().in_bytes(&vec![b'a'; 1 << 20]).is_empty());
+        let none: [(&String, &Secret); 0] = [];
+        assert!(Wanted::new(none).in_bytes(b"correct horse").is_empty());
+    }
+}
