@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use buildkit_gateway::{CacheImport, GatewayError};
+use buildkit_gateway::{CacheImport, GatewayError, SourcePolicy};
 use buildkit_llb::Definition;
 use buildkit_proto::{control, entries, into_map};
 use prost::Message as _;
@@ -36,6 +36,8 @@ pub struct BuildRequest {
     pub entitlements: Vec<String>,
     /// Options of the build: `attest:*`, `platform`, `build-arg:SOURCE_DATE_EPOCH`. The history keeps them.
     pub frontend_attrs: BTreeMap<String, String>,
+    /// What sources the build may use, also those of frontends and scanners that the daemon runs.
+    pub source_policy: Option<SourcePolicy>,
     /// Cancel this to end the build in good order.
     pub cancel: CancellationToken,
 }
@@ -127,6 +129,7 @@ impl BuildRequest {
             cache: Some(cache),
             entitlements: self.entitlements.clone(),
             exporters: self.exporters.iter().map(Exporter::to_pb).collect(),
+            source_policy: self.source_policy.as_ref().map(SourcePolicy::to_pb),
             ..Default::default()
         }
     }

@@ -30,6 +30,9 @@ pub struct Entry {
     /// What stands beside it under the name `<file>.dockerignore`: what of the main context is not sent. A file
     /// of that name in the context itself then counts for nothing.
     pub ignore: Option<Bytes>,
+    /// What stands beside it under its name with `lock` in place of what follows the last dot, by that name: what its
+    /// sources are pinned to.
+    pub lock: Option<(String, Bytes)>,
     /// How the daemon can get the file itself.
     pub definition: Definition,
 }
@@ -137,8 +140,10 @@ impl Entry {
             },
         };
         let ignore = found.read(&format!("{filename}.dockerignore")).await?;
+        let lock_name = lock_name(&filename);
+        let lock = found.read(&lock_name).await?.map(|data| (lock_name, data));
         let text = text(&filename, data)?;
-        Ok(Self { filename, text, ignore, definition })
+        Ok(Self { filename, text, ignore, lock, definition })
     }
 
     /// The file as a graph's ops refer to it.
@@ -188,7 +193,7 @@ impl Entry {
 /// The directory of the client in which the file is, without all else in it.
 fn directory(filename: &str, local: &str, session: &str) -> Result<Definition, EntryError> {
     let mut op = LocalSource::new(local, LocalIdentity::Session(session.to_owned()));
-    op.follow_paths = vec![filename.to_owned(), format!("{filename}.dockerignore")];
+    op.follow_paths = vec![filename.to_owned(), format!("{filename}.dockerignore"), lock_name(filename)];
     op.follow_paths.extend(other_spelling(filename));
     op.shared_key_hint = local.to_owned();
     op.differ = LocalDiffer::None;
@@ -197,6 +202,15 @@ fn directory(filename: &str, local: &str, session: &str) -> Result<Definition, E
     let mut graph = Graph::new();
     let op = graph.add(op, Metadata::named(name)).map_err(failed)?;
     graph.definition(Some(op.root())).map_err(failed)
+}
+
+/// What the lock of a file is called.
+fn lock_name(filename: &str) -> String {
+    let (directory, name) = filename.split_at(filename.rfind('/').map_or(0, |slash| slash + 1));
+    let stem = name
+        .rsplit_once('.')
+        .map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
+    format!("{directory}{stem}.lock")
 }
 
 /// What a file of the default name may be called, too.
@@ -329,6 +343,16 @@ mod tests {
             say(b"a: b\nc: \xff"),
             "`a.yaml` is no UTF-8 text: line 2 has a byte 0xff that cannot stand there"
         );
+    }
+
+    #[test]
+    fn a_lock_has_the_name_of_its_file() {
+        let check = |file: &str, expected: &str| assert_eq!(lock_name(file), expected, "{file}");
+        check("stages.yaml", "stages.lock");
+        check("a.b/c/stages.rs", "a.b/c/stages.lock");
+        check("a.b/Dockerfile", "a.b/Dockerfile.lock");
+        check(".hidden", ".hidden.lock");
+        check("./a.b.c", "./a.b.lock");
     }
 
     #[test]

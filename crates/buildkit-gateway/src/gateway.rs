@@ -25,6 +25,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Gateway<C> {
     pub(crate) bridge: LlbBridgeClient<C>,
+    pub(crate) policies: Vec<SourcePolicy>,
 }
 
 /// How a definition is solved.
@@ -112,7 +113,33 @@ impl<C: Channel> Gateway<C> {
         let bridge = LlbBridgeClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
-        Self { bridge }
+        Self { bridge, policies: Vec::new() }
+    }
+
+    /// The same gateway, whose every question and solve obeys these policies, too.
+    #[must_use]
+    pub fn with_policies(mut self, policies: impl IntoIterator<Item = SourcePolicy>) -> Self {
+        self.policies.extend(policies);
+        self
+    }
+
+    fn solve_request(&self, options: &SolveOptions) -> pb::SolveRequest {
+        let imports = options.cache_imports.iter().map(|cache| pb::CacheOptionsEntry {
+            r#type: cache.kind.clone(),
+            attrs: entries(cache.attrs.clone()),
+        });
+        pb::SolveRequest {
+            allow_result_return: true,
+            allow_result_array_ref: true,
+            cache_imports: imports.collect(),
+            evaluate: options.evaluate,
+            source_policies: self.policies_with(&options.policies),
+            ..Default::default()
+        }
+    }
+
+    pub(crate) fn policies_with(&self, own: &[SourcePolicy]) -> Vec<buildkit_proto::sourcepolicy::Policy> {
+        self.policies.iter().chain(own).map(SourcePolicy::to_pb).collect()
     }
 
     /// Asks what the daemon can do.
@@ -150,7 +177,8 @@ impl<C: Channel> Gateway<C> {
     /// # Errors
     /// As the daemon tells; a definition over 16 MiB is refused here.
     pub async fn solve(&self, definition: &Definition, options: &SolveOptions) -> Result<Ref, GatewayError> {
-        let request = pb::SolveRequest { definition: Some(definition.to_pb()), ..solve_request(options) };
+        let request =
+            pb::SolveRequest { definition: Some(definition.to_pb()), ..self.solve_request(options) };
         match self.send_solve(request).await?.refs {
             Refs::Single(reference) => Ok(reference),
             Refs::Map(refs) => Err(GatewayError::new(format!(
@@ -170,7 +198,7 @@ impl<C: Channel> Gateway<C> {
             frontend: solve.frontend.clone(),
             frontend_opt: entries(solve.options.clone()),
             frontend_inputs: entries(inputs),
-            ..solve_request(&solve.solve)
+            ..self.solve_request(&solve.solve)
         })
         .await
     }
@@ -336,20 +364,5 @@ pub(crate) fn platform_to_pb(platform: &Platform) -> buildkit_proto::pb::Platfor
         variant: platform.variant.clone(),
         os_version: platform.os_version.clone(),
         os_features: platform.os_features.clone(),
-    }
-}
-
-fn solve_request(options: &SolveOptions) -> pb::SolveRequest {
-    let imports = options.cache_imports.iter().map(|cache| pb::CacheOptionsEntry {
-        r#type: cache.kind.clone(),
-        attrs: entries(cache.attrs.clone()),
-    });
-    pb::SolveRequest {
-        allow_result_return: true,
-        allow_result_array_ref: true,
-        cache_imports: imports.collect(),
-        evaluate: options.evaluate,
-        source_policies: options.policies.iter().map(SourcePolicy::to_pb).collect(),
-        ..Default::default()
     }
 }

@@ -77,7 +77,9 @@ pub enum AttrCondition {
 }
 
 impl SourcePolicy {
-    pub(crate) fn to_pb(&self) -> pb::Policy {
+    /// The policy as a message of the wire.
+    #[must_use]
+    pub fn to_pb(&self) -> pb::Policy {
         pb::Policy { version: 1, rules: self.rules.iter().map(SourceRule::to_pb).collect() }
     }
 }

@@ -210,7 +210,7 @@ impl<C: Channel> Gateway<C> {
             resolver_type,
             session_id: layout.session,
             store_id: layout.store,
-            source_policies: image.policies.iter().map(SourcePolicy::to_pb).collect(),
+            source_policies: self.policies_with(&image.policies),
         };
         let answer = self.bridge.clone().resolve_image_config(request).await?.into_inner();
         Ok(ImageConfig { digest: answer.digest, config: answer.config, reference: answer.r#ref })
@@ -222,7 +222,7 @@ impl<C: Channel> Gateway<C> {
     /// As the daemon or the source's server tells. A request for attestations of what is not known to have any is
     /// refused here.
     pub async fn resolve_source(&self, source: &SourceRequest) -> Result<SourceMeta, GatewayError> {
-        source.check_attestations()?;
+        source.check_attestations(&self.policies)?;
         let http = source
             .checksum
             .as_ref()
@@ -250,7 +250,7 @@ impl<C: Channel> Gateway<C> {
                     .unwrap_or_default(),
             }),
             http,
-            source_policies: source.policies.iter().map(SourcePolicy::to_pb).collect(),
+            source_policies: self.policies_with(&source.policies),
         };
         let answer = self.bridge.clone().resolve_source_meta(request).await?.into_inner();
         Ok(SourceMeta::from_pb(answer))
@@ -259,7 +259,7 @@ impl<C: Channel> Gateway<C> {
 
 impl SourceRequest {
     /// Refuses what would take the daemon down.
-    fn check_attestations(&self) -> Result<(), GatewayError> {
+    fn check_attestations(&self, policies: &[SourcePolicy]) -> Result<(), GatewayError> {
         #[derive(Deserialize)]
         struct Manifest {
             #[serde(rename = "mediaType", default)]
@@ -280,7 +280,7 @@ impl SourceRequest {
         if !pinned.is_some_and(|name| name.starts_with("docker-image://") && name.ends_with('@')) {
             return refused(format!("name the image by its index, as in `docker-image://NAME@{digest}`"));
         }
-        let mut rules = self.policies.iter().flat_map(|policy| &policy.rules);
+        let mut rules = self.policies.iter().chain(policies).flat_map(|policy| &policy.rules);
         if rules.any(|rule| matches!(rule.action, SourceAction::Convert { .. })) {
             return refused("a policy may put another image in its place".to_owned());
         }

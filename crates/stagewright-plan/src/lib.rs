@@ -27,6 +27,7 @@
 pub mod check;
 pub mod config;
 mod dsl;
+pub mod lock;
 pub mod lower;
 mod outcome;
 pub mod params;
@@ -38,11 +39,11 @@ pub use buildkit_llb::Platform;
 pub use dsl::{
     Argv, Artifact, Bind, Build, Cache, Caches, Contents, CopyInto, Cross, Download, Every, FileSet, Gates,
     Git, Healthcheck, HttpTool, Image, Interpreter, IntoPorts, IntoProduct, IntoTarget, NONROOT, Port,
-    Reports, Root, Run, Scratch, Secret, Source, Stage, StartsFrom, Targets, Text, Value, argv, role, script,
-    secs, sh, text, udp,
+    Reports, Root, Run, Scratch, Secret, Source, Stage, StartsFrom, Targets, Text, Value, argv, oci, role,
+    script, secs, sh, text, udp,
 };
 pub use outcome::{Outcome, describe, describe_file, plan};
 pub use params::{Parameter, Parameters};
-pub use plan::Plan;
+pub use plan::{Plan, Provenance};
 pub use problem::{Problem, Problems};
 pub use site::Site;

@@ -68,6 +68,8 @@ mod driver;
 mod excerpt;
 #[cfg(any(feature = "client", feature = "frontend", feature = "rust"))]
 mod images;
+#[cfg(any(feature = "client", feature = "frontend"))]
+mod lock;
 #[cfg(feature = "client")]
 mod sources;
 
@@ -101,8 +103,8 @@ pub mod prelude;
 pub use buildkit_llb::Platform;
 pub use stagewright_plan::{
     Artifact, Build, Cache, Cross, Download, Every, FileSet, Git, Healthcheck, HttpTool, Image, Outcome,
-    Parameter, Parameters, Plan, Problem, Problems, Reports, Root, Run, Scratch, Secret, Site, Source, Stage,
-    Targets, argv, describe, plan, role, script, secs, sh, text, udp,
+    Parameter, Parameters, Plan, Problem, Problems, Provenance, Reports, Root, Run, Scratch, Secret, Site,
+    Source, Stage, Targets, argv, describe, oci, plan, role, script, secs, sh, text, udp,
 };
 pub use {schemars, serde, stagewright_plan};
 

@@ -7,5 +7,6 @@ pub use serde::{Deserialize, Serialize};
 
 pub use crate::{
     Artifact, Build, Cache, Cross, Download, Every, FileSet, Git, Healthcheck, HttpTool, Image, Platform,
-    Reports, Root, Run, Scratch, Secret, Source, Stage, Targets, argv, role, script, secs, sh, text, udp,
+    Provenance, Reports, Root, Run, Scratch, Secret, Source, Stage, Targets, argv, oci, role, script, secs,
+    sh, text, udp,
 };

@@ -128,6 +128,12 @@ impl StageCheck<'_> {
             };
             self.problems.push(problem.at(&report.at));
         }
+        if let Some(name) = stage.runtime.attests.sbom.as_ref().and_then(|sbom| sbom.generator.as_ref()) {
+            let scanner = Image { name: name.clone(), on: OnPlatform::Build };
+            for problem in image_problems(&scanner) {
+                self.at_start(problem.label("its scanner"));
+            }
+        }
         for path in &stage.runtime.volumes {
             if !path.starts_with('/') {
                 self.at_start(Problem::new(format!("the volume `{path}` is not an absolute path")));

@@ -6,6 +6,7 @@ mod build;
 mod cache;
 mod cross;
 mod files;
+pub mod oci;
 mod record;
 pub mod role;
 mod run;

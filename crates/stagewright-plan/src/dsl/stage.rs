@@ -296,6 +296,35 @@ impl<R: Role> Stage<R> {
         })
     }
 
+    /// Carries a list of what is in the image (an SBOM), made by the daemon's own scanner. Whoever builds may say otherwise
+    /// by `--sbom`.
+    #[track_caller]
+    pub fn sbom(self) -> Self
+    where
+        R: IsImage,
+    {
+        self.configure(|runtime| runtime.attests.sbom = Some(plan::Sbom::default()))
+    }
+
+    /// The same, made by this scanner: an image that speaks BuildKit's scanner protocol.
+    #[track_caller]
+    pub fn sbom_by(self, scanner: impl Into<String>) -> Self
+    where
+        R: IsImage,
+    {
+        let generator = Some(scanner.into());
+        self.configure(|runtime| runtime.attests.sbom = Some(plan::Sbom { generator }))
+    }
+
+    /// Carries a statement of how the image was built. Whoever builds may say otherwise by `--provenance`.
+    #[track_caller]
+    pub fn provenance(self, provenance: plan::Provenance) -> Self
+    where
+        R: IsImage,
+    {
+        self.configure(|runtime| runtime.attests.provenance = Some(provenance))
+    }
+
     /// Runs containers as the user and the group of [`NONROOT`](super::NONROOT): no image needs to know them.
     #[track_caller]
     pub fn nonroot(self) -> Self

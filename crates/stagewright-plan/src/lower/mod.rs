@@ -15,6 +15,7 @@ mod remote;
 mod report;
 mod run;
 mod settings;
+mod sources;
 mod stage;
 mod world;
 
@@ -32,6 +33,7 @@ pub use context::{
 };
 pub use error::LowerError;
 pub use settings::{ArgError, NoCache, Settings, Unsupported};
+pub use sources::sources;
 pub use world::{ContextRequest, ImageRequest, ResolvedImage, World, contexts, images, platform_of};
 
 use context::Substitutes;

@@ -8,6 +8,7 @@ use super::context::Substitutes;
 use super::{Abilities, Context, ContextKey, Settings};
 use crate::check::Checked;
 use crate::config::ImageConfig;
+use crate::lock::Lock;
 use crate::plan::{Image, OnPlatform, Origin};
 use crate::site::Site;
 
@@ -28,6 +29,8 @@ pub struct World {
     pub resolve_mode: ResolveMode,
     /// What the contexts are, for every request of [`contexts`].
     pub contexts: BTreeMap<ContextKey, Context>,
+    /// What repositories and files of web servers are pinned to. Images are pinned as they are resolved.
+    pub lock: Lock,
     /// The texts of the files that the program's call sites name, by that name. What is missing has no lines in
     /// the daemon's errors.
     pub sources: BTreeMap<String, String>,
@@ -52,6 +55,7 @@ impl World {
             images: BTreeMap::new(),
             resolve_mode: ResolveMode::default(),
             contexts: BTreeMap::new(),
+            lock: Lock::default(),
             sources: BTreeMap::new(),
             whole_lines: false,
             now: 0,
@@ -110,8 +114,10 @@ pub struct ContextRequest<'a> {
 }
 
 /// What a build is built of, beside its own steps.
-struct Needs<'a> {
-    images: BTreeMap<ImageRequest, &'a Site>,
+pub(super) struct Needs<'a> {
+    pub(super) images: BTreeMap<ImageRequest, &'a Site>,
+    /// Repositories and files of web servers.
+    pub(super) remotes: BTreeMap<&'a Origin, &'a Site>,
     contexts: BTreeMap<ContextKey, ContextRequest<'a>>,
 }
 
@@ -142,7 +148,7 @@ pub fn contexts<'a>(
     requests.into_values().map(ContextRequest::simplified).collect()
 }
 
-fn needs<'a>(
+pub(super) fn needs<'a>(
     checked: &Checked<'a>,
     targets: &[&str],
     platform: &Platform,
@@ -150,13 +156,15 @@ fn needs<'a>(
     given: &BTreeSet<ContextKey>,
 ) -> Needs<'a> {
     let substitutes = Substitutes::new(checked.plan(), given);
-    let mut needs = Needs { images: BTreeMap::new(), contexts: BTreeMap::new() };
+    let mut needs = Needs { images: BTreeMap::new(), remotes: BTreeMap::new(), contexts: BTreeMap::new() };
     let mut add = |origin: &'a Origin, paths: Option<&[String]>, at: &'a Site| {
         if let Some(key) = substitutes.of_origin(origin) {
             needs.read(key, paths, at);
         } else if let Origin::Image(image) = origin {
             let platform = platform_of(&image.on, platform, build_platform);
             needs.images.entry(ImageRequest::new(image, platform)).or_insert(at);
+        } else if let Origin::Git(_) | Origin::Http(_) = origin {
+            needs.remotes.entry(origin).or_insert(at);
         }
     };
     let reached = checked.reached_up_to(targets.iter().copied(), |name| substitutes.of(name).is_some());

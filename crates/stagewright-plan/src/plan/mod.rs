@@ -3,6 +3,7 @@
 //! Plain data, closed and versioned: it can be written as JSON and read back without loss, so that the program
 //! that makes it and the one that builds it may be two.
 
+mod attests;
 mod origin;
 mod run;
 mod runtime;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::site::Site;
 
+pub use attests::{Attests, Provenance, Sbom};
 pub use origin::{Git, Http, Image, OnPlatform, Origin};
 pub use run::{Cache, Command, Mount, Run, SecretEnv, Sharing};
 pub use runtime::{HealthcheckSpec, Runtime};

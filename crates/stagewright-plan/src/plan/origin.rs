@@ -3,6 +3,8 @@
 use buildkit_llb::{Digest, DigestError, GitSource, GitUrl, GitUrlError, HttpSource};
 use serde::{Deserialize, Serialize};
 
+use crate::lock::{self, LockKey};
+
 /// Where a stage starts, or what a step copies from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -81,6 +83,25 @@ pub struct Git {
 }
 
 impl Git {
+    /// The name under which it is locked.
+    ///
+    /// # Panics
+    ///
+    /// If its URL is none, which no checked Plan has.
+    #[must_use]
+    pub fn lock_key(&self) -> LockKey {
+        LockKey::git(&self.url.parse().expect("a checked Plan has git URLs only"))
+    }
+
+    /// The commit that is written: as its checksum, or as its ref.
+    #[must_use]
+    pub fn written_commit(&self) -> Option<String> {
+        let commit = || self.url.parse::<GitUrl>().ok().map(|url| url.git_ref().to_owned());
+        self.checksum
+            .clone()
+            .or_else(|| commit().filter(|commit| lock::is_commit(commit)))
+    }
+
     /// The op's source.
     ///
     /// # Errors

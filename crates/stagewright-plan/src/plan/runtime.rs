@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::attests::Attests;
+
 /// How a container of an image runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,9 @@ pub struct Runtime {
     /// Annotations of its manifest, and of its index if there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+    /// What it carries beside its layers, when it is exported as an image.
+    #[serde(default, skip_serializing_if = "Attests::is_empty")]
+    pub attests: Attests,
     /// How it is told whether it is healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<HealthcheckSpec>,

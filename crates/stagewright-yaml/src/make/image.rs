@@ -1,6 +1,6 @@
 //! How a container of an image runs.
 
-use stagewright_plan::plan::{self, HealthcheckSpec, Runtime};
+use stagewright_plan::plan::{self, Attests, HealthcheckSpec, Runtime};
 use stagewright_plan::{NONROOT, Problem};
 
 use super::Making;
@@ -21,6 +21,7 @@ impl Making<'_> {
             expose: form.expose.0.iter().map(|port| port.0.clone()).collect(),
             labels: pairs(&form.labels),
             annotations: pairs(&form.annotations),
+            attests: Attests::default(),
             healthcheck: form.healthcheck.as_ref().map(|check| self.healthcheck(check)),
             volumes: texts(&form.volumes.0),
             stop_signal: form.stop_signal.as_ref().map(|signal| signal.0.clone()),

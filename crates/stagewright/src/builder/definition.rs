@@ -9,7 +9,7 @@ use stagewright_plan::Plan;
 use stagewright_plan::check::check;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{BuildOptions, Builder, Failure, StartError, fits, order, served};
+use super::{BuildOptions, Builder, Failure, StartError, fits, locked, order, served};
 use crate::driver::{self, DriveError};
 
 /// A target whose definition cannot be given away.
@@ -72,7 +72,9 @@ impl Builder {
         let served = served::open(options).await?;
         let session = self.sessions(&[], options, &served, &events).await?.context;
         let plans = vec![(platform, Arc::new(plan.clone()))];
-        let request = self.request(plans, &orders, options, &served, session.id(), &identity)?;
+        let targets = orders.into_iter().map(|order| order.target).collect();
+        let request = self.request(plans, targets, options, &served, session.id(), &identity)?;
+        let request = driver::Request { lock: locked(options).await.map_err(StartError::from)?, ..request };
         let mut prepared = None;
         let drive = async |gateway| {
             prepared = Some(driver::prepare(&gateway, &request).await?);

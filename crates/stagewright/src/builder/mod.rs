@@ -5,11 +5,13 @@
 //! is a solve of its own on the one connection; all take their contexts from one session, so that files are sent
 //! once and what targets share is run once. A target that fails does not stop the others.
 
+mod attests;
 mod audit;
 mod cache;
 mod context;
 mod definition;
 mod find;
+mod lock;
 mod options;
 mod order;
 mod output;
@@ -40,6 +42,7 @@ use stagewright_plan::lower::MAIN_CONTEXT;
 use stagewright_plan::{Build, Outcome, Plan, Problems, describe};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+pub use crate::lock::LockFileError;
 pub use audit::{AuditError, Audited, Form, Leak, Place};
 pub use buildkit_client::docker_config::{Credential, DockerSource};
 pub use buildkit_client::session::auth::Auth;
@@ -49,6 +52,8 @@ pub use cache::{Cache, CacheError, CacheLayoutError};
 pub use context::{ContextError, ContextLayoutError, ContextSource};
 pub use definition::DefinitionError;
 pub use find::{FindError, Tried, TriedError};
+pub(crate) use lock::locked;
+pub use lock::{RelockError, Relocked, Renew};
 pub use options::BuildOptions;
 pub use order::OptionsError;
 pub use output::{Output, OutputError, OutputKind};
@@ -130,6 +135,9 @@ pub enum StartError {
         /// Why.
         source: ContextLayoutError,
     },
+    /// The lock file cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockFileError),
     /// A cache cannot be read from or written to its directory.
     #[error("cache: {0}")]
     Cache(#[from] CacheLayoutError),
@@ -235,13 +243,18 @@ impl Builder {
         if options.audit {
             order::check_audit(options)?;
         }
+        let locked = locked(options).await?;
         let (events, received) = unbounded_channel();
         let served = served::open(options).await?;
         let sessions = self.sessions(&orders, options, &served, &events).await?;
         let identity = LocalIdentity::Session(sessions.context.id().to_owned());
         let session = sessions.context.id();
         let frontend_attrs = attrs(&plans, options);
-        let request = self.request(plans, &orders, options, &served, session, &identity)?;
+        let attests = attests::attrs(&plans[0].1, &orders, options);
+        let targets = orders.iter().map(|order| order.target.clone()).collect();
+        let request = self.request(plans, targets, options, &served, session, &identity)?;
+        let source_policy = locked.as_ref().map(|locked| crate::lock::policy(&locked.lock));
+        let request = Request { lock: locked, ..request };
         let reports = match &options.reports {
             Some(directory) => {
                 let target = ExportTarget::Directory(directory.clone(), ReceiveOptions::default());
@@ -257,11 +270,21 @@ impl Builder {
             cache_exports: options.cache_to.iter().map(Cache::export).collect(),
             entitlements,
             frontend_attrs,
+            source_policy,
             ..BuildRequest::default()
         };
         let caches = options.cache_to.clone();
-        let work =
-            Work { client: self.client.clone(), request, solve, caches, orders, sessions, reports, events };
+        let work = Work {
+            client: self.client.clone(),
+            request,
+            solve,
+            attests,
+            caches,
+            orders,
+            sessions,
+            reports,
+            events,
+        };
         Ok(Running::start(work, received))
     }
 
@@ -277,7 +300,7 @@ impl Builder {
     fn request(
         &self,
         plans: Vec<(Platform, Arc<Plan>)>,
-        orders: &[Order],
+        targets: Vec<String>,
         options: &BuildOptions,
         served: &Served,
         session: &str,
@@ -298,7 +321,8 @@ impl Builder {
         let mut texts = sources::read(plans.iter().flat_map(|(_, plan)| sources::sites(plan)));
         texts.extend(options.sources.clone());
         Ok(Request {
-            targets: orders.iter().map(|order| order.target.clone()).collect(),
+            targets,
+            lock: None,
             build_platform: self.platform(),
             settings,
             contexts,
@@ -382,11 +406,9 @@ impl Builder {
     }
 }
 
-/// What the daemon itself is told of a build: attestations, and platforms, which its history shows.
+/// What the daemon itself is told of a build: platforms, which its history shows.
 fn attrs(plans: &[(Platform, Arc<Plan>)], options: &BuildOptions) -> BTreeMap<String, String> {
-    let attests = options.attests.iter();
-    let mut attrs: BTreeMap<_, _> =
-        attests.map(|(kind, value)| (format!("attest:{kind}"), value.clone())).collect();
+    let mut attrs = BTreeMap::new();
     if !options.platforms.is_empty() {
         let ids: Vec<String> = plans.iter().map(|(platform, _)| platform.id()).collect();
         attrs.insert("platform".to_owned(), ids.join(","));

@@ -9,10 +9,12 @@ use buildkit_client::session::secrets::Secret;
 use buildkit_client::session::ssh::SshAgent;
 use buildkit_gateway::ResolveMode;
 use buildkit_llb::Platform;
+use stagewright_plan::lock::Need;
 use stagewright_plan::lower::{NoCache, Settings};
 
 use super::cache::Cache;
 use super::context::ContextSource;
+use super::lock::LockChoice;
 use super::output::Output;
 
 /// What a build is asked for: parameters, targets, and what is done with them.
@@ -36,6 +38,10 @@ pub struct BuildOptions {
     pub(super) cache_from: Vec<Cache>,
     pub(super) cache_to: Vec<Cache>,
     pub(super) attests: BTreeMap<String, String>,
+    pub(super) without_attests: BTreeSet<String>,
+    pub(super) lock: LockChoice,
+    pub(super) locked: bool,
+    pub(super) frontends: Option<Vec<Need>>,
     pub(super) sources: BTreeMap<String, String>,
     pub(super) without_caps: BTreeSet<String>,
     pub(super) audit: bool,
@@ -68,6 +74,10 @@ impl BuildOptions {
             cache_from: Vec::new(),
             cache_to: Vec::new(),
             attests: BTreeMap::new(),
+            without_attests: BTreeSet::new(),
+            lock: LockChoice::Context,
+            locked: false,
+            frontends: None,
             sources: BTreeMap::new(),
             without_caps: BTreeSet::new(),
             audit: false,
@@ -181,7 +191,49 @@ impl BuildOptions {
 
     /// Attests to what is exported: `provenance` or `sbom`, with options such as `mode=max`.
     pub fn attest(mut self, kind: impl Into<String>, options: impl Into<String>) -> Self {
-        self.attests.insert(kind.into(), options.into());
+        let kind = kind.into();
+        self.without_attests.remove(&kind);
+        self.attests.insert(kind, options.into());
+        self
+    }
+
+    /// Attests to nothing of this kind, `provenance` or `sbom`, whatever the program asks for.
+    pub fn without_attest(mut self, kind: impl Into<String>) -> Self {
+        let kind = kind.into();
+        self.attests.remove(&kind);
+        self.without_attests.insert(kind);
+        self
+    }
+
+    /// Pins sources by this lock file, which must be there. Without it, `stages.lock` of the main context is taken, if that
+    /// is a directory and has one.
+    pub fn lock_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.lock = LockChoice::File(path.into());
+        self
+    }
+
+    /// Pins sources by this lock file, if it is there.
+    pub fn lock_file_if_there(mut self, path: impl Into<PathBuf>) -> Self {
+        self.lock = LockChoice::IfThere(path.into());
+        self
+    }
+
+    /// Ignores lock files: every source is what its name stands for now.
+    pub fn no_lock(mut self) -> Self {
+        self.lock = LockChoice::Ignored;
+        self
+    }
+
+    /// Refuses sources that nothing pins, and a build without a lock file. Otherwise they are warned of.
+    pub fn locked(mut self) -> Self {
+        self.locked = true;
+        self
+    }
+
+    /// Locks these images, too, which read or compile the build file.
+    #[cfg(all(feature = "cli", feature = "yaml", feature = "rust"))]
+    pub(crate) fn frontends(mut self, frontends: Vec<Need>) -> Self {
+        self.frontends = Some(frontends);
         self
     }
 

@@ -63,6 +63,11 @@ pub enum Event {
         /// What was looked into.
         audited: Audited,
     },
+    /// Something that a person should know, such as a source that the lock does not have.
+    Warning {
+        /// What.
+        text: String,
+    },
     /// A target has ended, well or not.
     Ended(Arc<TargetReport>),
 }

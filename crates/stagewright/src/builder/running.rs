@@ -70,6 +70,8 @@ pub(super) struct Work {
     pub(super) request: Request,
     /// What each target's solve has in common with those of the others.
     pub(super) solve: BuildRequest,
+    /// What each target's solve is asked to attest to.
+    pub(super) attests: BTreeMap<String, BTreeMap<String, String>>,
     pub(super) caches: Vec<Cache>,
     pub(super) orders: Vec<Order>,
     pub(super) sessions: Sessions,
@@ -161,11 +163,12 @@ impl std::fmt::Debug for Running {
 impl Work {
     /// Builds every target on the one connection, each to its own end.
     async fn run(self, cancel: CancellationToken, commits: Arc<RwLock<()>>) -> Report {
-        let Self { client, request, solve, caches, orders, sessions, reports, events } = self;
+        let Self { client, request, solve, attests, caches, orders, sessions, reports, events } = self;
         let targets = Targets {
             client,
             request,
             solve,
+            attests,
             caches,
             prepared: OnceCell::new(),
             sessions: &sessions,
@@ -206,6 +209,7 @@ struct Targets<'a> {
     client: Client,
     request: Request,
     solve: BuildRequest,
+    attests: BTreeMap<String, BTreeMap<String, String>>,
     caches: Vec<Cache>,
     /// Lowered by the build that gets there first, with one answer for each image: the others wait for it. If that
     /// build fails, perhaps as it dies of something else, the next one tries.
@@ -230,7 +234,10 @@ impl Targets<'_> {
         let own = self.sessions.exports.get(&order.target);
         let session = own.map_or(&self.sessions.context, |(session, _)| session);
         let exports = own.map(|(_, exports)| exports);
+        let attests = self.attests.get(&order.target).into_iter().flatten();
+        let own = attests.map(|(key, value)| (key.clone(), value.clone()));
         let request = BuildRequest {
+            frontend_attrs: self.solve.frontend_attrs.clone().into_iter().chain(own).collect(),
             exporters: order.exports.iter().map(|export| export.exporter.clone()).collect(),
             cancel: self.cancel.child_token(),
             session_id: session.id().to_owned(),
@@ -246,8 +253,15 @@ impl Targets<'_> {
             self.tell(Event::Status { target: target.clone(), update });
         };
         let drive = async |gateway| {
-            let prepared = self.prepared.get_or_try_init(|| driver::prepare(&gateway, &self.request));
-            let prepared = prepared.await?;
+            let prepare = async || {
+                let prepared = driver::prepare(&gateway, &self.request).await?;
+                prepared
+                    .notes
+                    .iter()
+                    .for_each(|note| self.tell(Event::Warning { text: note.clone() }));
+                Ok::<_, DriveError>(prepared)
+            };
+            let prepared = self.prepared.get_or_try_init(prepare).await?;
             self.tell(Event::Lowered { target: target.clone(), vertices: vertices(prepared, target)? });
             let built = driver::drive(&gateway, prepared, target);
             let built = match self.reports {

@@ -11,12 +11,14 @@ use buildkit_client::{BuildError, BuildRequest, SessionError, SessionOptions};
 use buildkit_gateway::{GatewayResult, Ref, ResolveMode};
 use buildkit_llb::{LocalIdentity, Platform};
 use stagewright_plan::Parameter;
+use stagewright_plan::lock::Lock;
 use tokio::task::spawn_blocking;
 
 #[cfg(doc)]
 use super::BuildOptions;
 use super::Builder;
 use crate::build_file;
+use crate::lock::policy;
 use crate::rust::{Answer, BUNDLE_IMAGE, Beside, Bundle, Limits, Program, RustError, TOOLCHAIN};
 
 /// The directory of the program's file, as the daemon asks for it.
@@ -37,6 +39,8 @@ pub struct RustFile {
     pub no_cache: bool,
     /// What compiling and running it may take.
     pub limits: Limits,
+    /// What the images are pinned to that compile it.
+    pub lock: Lock,
 }
 
 impl RustFile {
@@ -49,6 +53,7 @@ impl RustFile {
             resolve_mode: ResolveMode::default(),
             no_cache: false,
             limits: Limits::default(),
+            lock: Lock::default(),
         }
     }
 }
@@ -131,6 +136,10 @@ impl Builder {
             no_cache: file.no_cache,
             limits: file.limits,
         };
+        let request = BuildRequest {
+            source_policy: (!file.lock.is_empty()).then(|| policy(&file.lock)),
+            ..BuildRequest::new(&session)
+        };
         let mut plans = None;
         let drive = async |gateway| {
             let compiled = program.compile(&gateway).await?;
@@ -142,7 +151,7 @@ impl Builder {
             plans = Some(RustPlans { parameters, answers, sources: compiled.sources().clone() });
             Ok::<_, RustError>(GatewayResult::single(Ref::scratch()))
         };
-        let ended = self.client.build(BuildRequest::new(&session), on_status, drive).await;
+        let ended = self.client.build(request, on_status, drive).await;
         session.close().await;
         ended?;
         Ok(plans.expect("a driver that succeeds has Plans"))

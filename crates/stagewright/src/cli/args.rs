@@ -27,6 +27,8 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// List what can be built
     Targets(PlanArgs),
+    /// Pin what every image, repository and URL of the build is now, in a file beside the build file
+    Lock(LockArgs),
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +84,25 @@ pub(super) struct PrintArgs {
     /// What is written; all but `binary` is text
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LockArgs {
+    #[command(flatten)]
+    pub(super) what: What,
+    /// Write nothing, and exit with 1 if the lock is not what a new one would be
+    #[arg(long, conflicts_with = "update")]
+    pub(super) check: bool,
+    /// Renew all pins, or those of these sources
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        num_args = 0..=1,
+        default_missing_value = "",
+        require_equals = true,
+        value_delimiter = ','
+    )]
+    pub(super) update: Option<Vec<String>>,
 }
 
 /// How a definition is written.
@@ -166,6 +187,15 @@ pub(super) struct What {
     /// Look into a cache: `type=registry,ref=NAME`, `type=local,src=DIRECTORY`, or a name
     #[arg(long = "cache-from", value_name = "CACHE")]
     pub(super) cache_from: Vec<String>,
+    /// Pin sources by this lock file [default: that beside the build file, if it is there]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_lock")]
+    pub(super) lock: Option<PathBuf>,
+    /// Ignore the lock file
+    #[arg(long, conflicts_with = "locked")]
+    pub(super) no_lock: bool,
+    /// Refuse sources that are not pinned, by the lock file or by their own digest
+    #[arg(long)]
+    pub(super) locked: bool,
     /// Address of the daemon: `unix:///path/to/socket` or `tcp://host:port` [default: $BUILDKIT_HOST]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) builder: Option<String>,
@@ -179,7 +209,7 @@ pub(super) struct ParameterArgs {
 }
 
 /// The commands whose help lists the parameters.
-pub(super) const COMMANDS: [&str; 4] = ["build", "print", "plan", "targets"];
+pub(super) const COMMANDS: [&str; 5] = ["build", "print", "plan", "targets", "lock"];
 
 /// Reads the command line. The help lists the program's parameters.
 pub(super) fn parse(parameters: &Parameters) -> Result<Cli, clap::Error> {
@@ -191,6 +221,8 @@ pub(super) fn command(list: &str) -> clap::Command {
     let command = COMMANDS.into_iter().fold(Cli::command(), |command, name| {
         command.mut_subcommand(name, |subcommand| subcommand.after_help(list.to_owned()))
     });
+    // A lock is of all targets.
+    let command = command.mut_subcommand("lock", |lock| lock.mut_arg("targets", |target| target.hide(true)));
     // A definition is of one target.
     command.mut_subcommand("print", |print| {
         print.mut_arg("targets", |target| target.help("The target; may be left out if there is one product"))

@@ -71,7 +71,7 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
     if args.outputs.iter().any(Output::is_stdout) && io::stdout().is_terminal() {
         return Err(CliError::Archive);
     }
-    let mut options = args.what.options()?;
+    let mut options = program.options(&args.what)?;
     for tag in &args.tags {
         options = options.tag(tag);
     }
@@ -102,7 +102,8 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
     }
     for (kind, given) in [("provenance", &args.provenance), ("sbom", &args.sbom)] {
         match given.as_deref() {
-            None | Some("false") => {}
+            None => {}
+            Some("false") => options = options.without_attest(kind),
             // The daemon's defaults.
             Some("true") => options = options.attest(kind, ""),
             Some(given) => options = options.attest(kind, given),
@@ -144,6 +145,7 @@ async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Rep
                 Some(Event::Audited { target, audited }) => {
                     display.note(begin.elapsed(), &format!("audit of {target}: {audited}"))
                 }
+                Some(Event::Warning { text }) => display.note(begin.elapsed(), &format!("warning: {text}")),
                 Some(Event::Lowered { .. } | Event::ContextSent { .. }) => Ok(()),
             },
             _ = ticks.tick() => {
@@ -236,9 +238,9 @@ fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
         if failure.is_cancelled() || failure.is_closed_pipe() {
             continue;
         }
-        let problem = failure.drive().and_then(DriveError::problem);
-        match (problem, failure.daemon()) {
-            (Some(problem), _) => of_program.push(problem),
+        let found = failure.drive().and_then(DriveError::problems);
+        match (found, failure.daemon()) {
+            (Some(found), _) => of_program.extend(found),
             (None, Some(error)) if names_itself(failure) => {
                 of_daemon.push(diagnostics::Failure { target, gates, error });
             }

@@ -15,7 +15,7 @@ use super::settings::SettingError;
 use super::{tell, terminal};
 #[cfg(all(feature = "yaml", feature = "rust"))]
 use crate::builder::RustFileError;
-use crate::builder::{BuilderError, DefinitionError, StartError};
+use crate::builder::{BuilderError, DefinitionError, RelockError, StartError};
 use crate::diagnostics;
 use crate::driver::DriveError;
 #[cfg(all(feature = "yaml", feature = "rust"))]
@@ -75,6 +75,12 @@ pub(super) enum CliError {
     /// There is no definition to print.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    /// A lock cannot be made.
+    #[error(transparent)]
+    Relock(#[from] RelockError),
+    /// A lock of some targets would drop the sources of all others.
+    #[error("a lock is of all targets: leave out --target")]
+    LockTargets,
     /// Bytes for a person.
     #[error("a definition is not text: pipe it into a file, or into `buildctl build`")]
     Terminal,
@@ -118,9 +124,9 @@ impl CliError {
             Self::Problems(problems)
             | Self::Start(StartError::Plan(problems))
             | Self::Definition(DefinitionError::Start(StartError::Plan(problems))) => Some(problems.clone()),
-            Self::Definition(DefinitionError::Failed(failure)) => {
-                failure.drive().and_then(DriveError::problem).map(Problems::from)
-            }
+            Self::Relock(RelockError::Start(StartError::Plan(problems))) => Some(problems.clone()),
+            Self::Definition(DefinitionError::Failed(failure))
+            | Self::Relock(RelockError::Failed(failure)) => failure.drive().and_then(DriveError::problems),
             _ => None,
         }
     }
@@ -158,12 +164,15 @@ impl CliError {
 
     fn code(&self) -> u8 {
         match self {
-            Self::Start(error) | Self::Definition(DefinitionError::Start(error)) => match error {
+            Self::Start(error)
+            | Self::Definition(DefinitionError::Start(error))
+            | Self::Relock(RelockError::Start(error)) => match error {
                 StartError::Session(_) => FAILED,
                 _ => USAGE,
             },
             Self::Builder(_)
             | Self::Definition(DefinitionError::Failed(_))
+            | Self::Relock(RelockError::Failed(_))
             | Self::Write(_)
             | Self::Metadata { .. }
             | Self::Runtime(_) => FAILED,
@@ -181,6 +190,8 @@ impl CliError {
             | Self::Input(_)
             | Self::Setting(_)
             | Self::Definition(_)
+            | Self::Relock(_)
+            | Self::LockTargets
             | Self::Terminal
             | Self::Archive => USAGE,
         }

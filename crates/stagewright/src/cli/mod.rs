@@ -7,6 +7,7 @@ mod build;
 mod error;
 mod inputs;
 mod interrupt;
+mod lock;
 mod plan;
 mod print;
 #[cfg(all(feature = "yaml", feature = "rust"))]
@@ -31,6 +32,8 @@ use stagewright_plan::{Build, Outcome, Parameters, Plan, Problems, describe};
 use tokio::runtime::Runtime;
 
 use crate::builder::{BuildOptions, Builder};
+#[cfg(all(feature = "yaml", feature = "rust"))]
+use crate::builder::{StartError, locked};
 use crate::host_platform;
 use crate::progress::Mode;
 use args::{Cli, Command, ParameterArgs, What};
@@ -43,7 +46,7 @@ use stagewright_plan::lower::NoCache;
 #[cfg(all(feature = "yaml", feature = "rust"))]
 pub use tool::tool;
 
-/// A build program as a command line: `build`, `print`, `plan` and `targets`.
+/// A build program as a command line: `build`, `print`, `plan`, `targets` and `lock`.
 ///
 /// Exits with 0 if all went well, 1 if a build failed, 2 if the command line or the program is wrong, 130 or 143 if
 /// SIGINT or SIGTERM cancelled a target, and 141 if whoever reads an archive from the standard output went away.
@@ -69,6 +72,9 @@ type Describe<'a> = &'a dyn Fn(&[(String, String)], &Platform, &Platform) -> Res
 enum Program<'a> {
     /// A function of this process.
     Here(Describe<'a>),
+    /// A file that this process reads.
+    #[cfg(all(feature = "yaml", feature = "rust"))]
+    YamlFile { file: PathBuf, describe: Describe<'a> },
     /// A file that the daemon compiles.
     #[cfg(all(feature = "yaml", feature = "rust"))]
     RustFile(PathBuf),
@@ -81,13 +87,43 @@ impl Program<'_> {
         match self {
             Self::Here(describe) => Ok(describe(&given, &host_platform(), &host_platform())?),
             #[cfg(all(feature = "yaml", feature = "rust"))]
+            Self::YamlFile { describe, .. } => Ok(describe(&given, &host_platform(), &host_platform())?),
+            #[cfg(all(feature = "yaml", feature = "rust"))]
             Self::RustFile(path) => runtime()?.block_on(async {
                 let builder = Builder::connect().await?;
                 let platforms = [builder.platform()];
-                let told = rust_file::describe(&builder, path, &given, &platforms, How::default()).await?;
+                let lock = crate::lock::read(&crate::lock::beside(path)).map_err(StartError::from)?;
+                let how = How { lock: lock.as_ref(), ..How::default() };
+                let told = rust_file::describe(&builder, path, &given, &platforms, how).await?;
                 Ok(Plan::clone(told.plan(0)))
             }),
         }
+    }
+
+    /// What is asked for, with the lock that is beside the build file.
+    fn options(&self, what: &What) -> Result<BuildOptions, CliError> {
+        let options = what.options()?;
+        #[cfg(all(feature = "yaml", feature = "rust"))]
+        {
+            let (file, frontends) = match self {
+                Self::Here(_) => return Ok(options),
+                Self::YamlFile { file, .. } => {
+                    let text = rust_file::text(file)?;
+                    (file, crate::lock::syntax(&file.display().to_string(), &text).into_iter().collect())
+                }
+                Self::RustFile(file) => {
+                    let given = inputs::parameters(&what.parameters.build_args)?;
+                    (file, rust_file::frontends(file, &given)?)
+                }
+            };
+            let options = options.frontends(frontends);
+            if what.lock.is_some() || what.no_lock {
+                return Ok(options);
+            }
+            Ok(options.lock_file_if_there(crate::lock::beside(file)))
+        }
+        #[cfg(not(all(feature = "yaml", feature = "rust")))]
+        Ok(options)
     }
 
     /// A connection, and what the program describes for the daemon behind it.
@@ -102,11 +138,19 @@ impl Program<'_> {
         match self {
             Self::Here(describe) => meet_here(describe, &given, what, options).await,
             #[cfg(all(feature = "yaml", feature = "rust"))]
+            Self::YamlFile { describe, .. } => meet_here(describe, &given, what, options).await,
+            #[cfg(all(feature = "yaml", feature = "rust"))]
             Self::RustFile(path) => {
                 let builder = connect(what).await?;
                 let platforms = builder.platforms(options);
                 let no_cache = options.settings.no_cache == NoCache::All;
-                let how = How { resolve_mode: options.resolve_mode, no_cache, mode };
+                let locked = locked(options).await.map_err(StartError::from)?;
+                if let Some(locked) = &locked {
+                    let notes = locked.judge(&rust_file::frontends(path, &given)?)?;
+                    notes.iter().for_each(|note| tell(&format!("warning: {note}\n")));
+                }
+                let lock = locked.as_ref().map(|locked| &locked.lock);
+                let how = How { resolve_mode: options.resolve_mode, no_cache, mode, lock };
                 let told = rust_file::describe(&builder, path, &given, &platforms, how).await?;
                 let plans = platforms.into_iter().enumerate();
                 let plans = plans
@@ -197,6 +241,15 @@ impl What {
         if self.pull {
             options = options.pull();
         }
+        if let Some(file) = &self.lock {
+            options = options.lock_file(file);
+        }
+        if self.no_lock {
+            options = options.no_lock();
+        }
+        if self.locked {
+            options = options.locked();
+        }
         Ok(options.settings(settings::settings(self)?))
     }
 }
@@ -223,6 +276,7 @@ fn run_command(program: &Program<'_>, cli: &Cli) -> ExitCode {
         Command::Print(args) => print::run(program, args),
         Command::Plan(args) => plan::run(program, args),
         Command::Targets(args) => targets::run(program, args),
+        Command::Lock(args) => lock::run(program, args),
     };
     done.unwrap_or_else(CliError::report)
 }

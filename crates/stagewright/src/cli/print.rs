@@ -12,7 +12,7 @@ pub(super) fn run(program: &Program<'_>, args: &PrintArgs) -> Result<ExitCode, C
     if args.format == Format::Binary && io::stdout().is_terminal() {
         return Err(CliError::Terminal);
     }
-    let options = args.what.options()?;
+    let options = program.options(&args.what)?;
     let definition = runtime()?.block_on(async {
         let Met { builder, plans, sources } = program.meet(&args.what, &options, Mode::default()).await?;
         Ok::<_, CliError>(builder.definition(&plans[0].1, &options.sources(sources)).await?)

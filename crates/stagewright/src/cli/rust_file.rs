@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use buildkit_gateway::ResolveMode;
 use buildkit_llb::Platform;
-use stagewright_plan::{Parameter, Plan};
+use stagewright_plan::lock::{Lock, Need};
+use stagewright_plan::{Parameter, Plan, Site};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::error::CliError;
@@ -17,7 +18,8 @@ use super::inputs::InputError;
 use super::{args, runtime, terminal};
 use crate::builder::{Builder, RustFile, RustPlans};
 use crate::progress::{Display, Mode, Options};
-use crate::rust::{Args, LIMITS_ARG, TOOLCHAIN, TOOLCHAIN_ARG};
+use crate::rust::{Args, BUNDLE_IMAGE, LIMITS_ARG, TOOLCHAIN, TOOLCHAIN_ARG};
+use crate::{build_file, lock};
 
 /// How often the display sees that time goes by.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,13 +40,36 @@ impl Told {
 
 /// How a file is asked.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct How {
+pub(super) struct How<'a> {
     /// Where the daemon looks for the toolchain.
     pub(super) resolve_mode: ResolveMode,
     /// Whether the file is compiled whatever is cached.
     pub(super) no_cache: bool,
     /// How progress is shown.
     pub(super) mode: Mode,
+    /// What the images are pinned to that compile it.
+    pub(super) lock: Option<&'a Lock>,
+}
+
+/// The text of a build file.
+pub(super) fn text(path: &Path) -> Result<String, CliError> {
+    build_file::read(path).map_err(|source| CliError::File { path: path.to_owned(), source })
+}
+
+/// The images that read and compile a file.
+pub(super) fn frontends(path: &Path, given: &[(String, String)]) -> Result<Vec<Need>, CliError> {
+    let name = path.display().to_string();
+    let syntax = lock::syntax(&name, &text(path)?);
+    let toolchain = Args::of(given).map_err(InputError::from)?.toolchain;
+    let toolchain = toolchain.unwrap_or_else(|| TOOLCHAIN.to_owned());
+    let mut all: Vec<Need> = syntax.into_iter().collect();
+    for image in [toolchain.as_str(), BUNDLE_IMAGE] {
+        let at = Site { file: name.clone(), line: 1, column: 1 };
+        // What is no image's name is told by who pulls it.
+        let need = image.parse().ok().and_then(|image| lock::frontend(&image, at));
+        all.extend(need.filter(|need| all.iter().all(|known| known.key != need.key)));
+    }
+    Ok(all)
 }
 
 /// Asks a file for its Plans. How that goes is shown as builds are.
@@ -53,15 +78,16 @@ pub(super) async fn describe(
     path: &Path,
     given: &[(String, String)],
     platforms: &[Platform],
-    how: How,
+    how: How<'_>,
 ) -> Result<Told, CliError> {
-    let How { resolve_mode, no_cache, mode } = how;
+    let How { resolve_mode, no_cache, mode, lock } = how;
     let args = Args::of(given).map_err(InputError::from)?;
     let file = RustFile {
         toolchain: args.toolchain,
         resolve_mode,
         no_cache,
         limits: args.limits,
+        lock: lock.cloned().unwrap_or_default(),
         ..RustFile::new(path)
     };
 

@@ -30,7 +30,7 @@ pub fn tool() -> ExitCode {
     match find(&words) {
         Ok(Some(file)) if file.extension().is_some_and(|extension| extension == "rs") => rust(file, &words),
         Ok(Some(file)) => match read(&file) {
-            Ok(document) => yaml(&document, &words),
+            Ok(document) => yaml(file, &document, &words),
             Err(error) => error.report(),
         },
         // Only the help and its like are of use without a file.
@@ -55,11 +55,12 @@ fn rust(file: PathBuf, words: &[OsString]) -> ExitCode {
     run(&Program::RustFile(file), &list, words)
 }
 
-fn yaml(document: &Document, words: &[OsString]) -> ExitCode {
+fn yaml(file: PathBuf, document: &Document, words: &[OsString]) -> ExitCode {
     let describe = |parameters: &[(String, String)], platform: &Platform, build_platform: &Platform| {
         document.plan(parameters, platform, build_platform)
     };
-    run(&Program::Here(&describe), &args::parameter_list(document.parameters().iter()), words)
+    let program = Program::YamlFile { file, describe: &describe };
+    run(&program, &args::parameter_list(document.parameters().iter()), words)
 }
 
 fn run(program: &Program<'_>, list: &str, words: &[OsString]) -> ExitCode {

@@ -37,6 +37,16 @@ pub enum DriveError {
         /// Why.
         source: Arc<serde_json::Error>,
     },
+    /// It cannot be found out what a source is.
+    #[error("{what}: {source}")]
+    Source {
+        /// What it is, and its name.
+        what: String,
+        /// Where it is named first.
+        at: Site,
+        /// What the daemon or the source's server tells.
+        source: Box<GatewayError>,
+    },
     /// A context cannot be had.
     #[error("context `{context}`: {source}")]
     Context {
@@ -109,7 +119,7 @@ impl DriveError {
     #[must_use]
     pub fn daemon(&self) -> Option<&GatewayError> {
         match self {
-            Self::Image { source, .. } => Some(source),
+            Self::Image { source, .. } | Self::Source { source, .. } => Some(source),
             Self::Ping(source)
             | Self::Context { source, .. }
             | Self::Ignore { source, .. }
@@ -127,12 +137,21 @@ impl DriveError {
         }
     }
 
+    /// All that is wrong with the program, or with what it is held against.
+    #[must_use]
+    pub fn problems(&self) -> Option<Problems> {
+        match self {
+            Self::Problems(problems) => Some(problems.clone()),
+            _ => self.problem().map(Problems::from),
+        }
+    }
+
     /// What is wrong with the program, if it is about a place in it.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         match self {
             Self::Plan(problem) => Some(problem.as_ref().clone()),
-            Self::Image { at, .. } | Self::ImageConfig { at, .. } => {
+            Self::Image { at, .. } | Self::Source { at, .. } | Self::ImageConfig { at, .. } => {
                 Some(Problem::new(self.to_string()).at(at).label("named here"))
             }
             _ => None,

@@ -24,6 +24,7 @@ use buildkit_llb::{Graph, Output, Platform};
 use futures_util::future::{try_join, try_join_all, try_join3};
 use serde_json::json;
 use stagewright_plan::check::{Checked, check};
+use stagewright_plan::lock::Need;
 use stagewright_plan::lower::{
     self, Abilities, Lowered, LoweredTarget, ResolvedImage, Settings, World, images as images_of,
 };
@@ -34,6 +35,7 @@ pub use error::DriveError;
 pub(crate) use remote::remote;
 
 use crate::images::llb_mode;
+use crate::lock::Locked;
 use contexts::GivenContext;
 use given::{Asked, Resolved, Resolver};
 
@@ -59,6 +61,8 @@ pub(crate) struct Request {
     pub(crate) resolve_mode: ResolveMode,
     /// The texts of the files in which the Plans were written, by the names that sites have for them.
     pub(crate) sources: BTreeMap<String, String>,
+    /// What its sources are pinned to, if there is a lock.
+    pub(crate) lock: Option<Locked>,
     /// Whether a debugger may walk through the result: places are then whole lines, and what need not be done before
     /// there is a result is left to those who take it.
     pub(crate) for_debuggers: bool,
@@ -73,6 +77,8 @@ pub(crate) struct Request {
 pub(crate) struct Prepared {
     /// Each platform with the ops of all targets, in the order asked for.
     pub(crate) platforms: Vec<(Platform, Lowered)>,
+    /// What a person should know of the sources: those that the lock does not have.
+    pub(crate) notes: Vec<String>,
     multi_platform: bool,
     for_debuggers: bool,
     cache_imports: Vec<CacheImport>,
@@ -98,6 +104,11 @@ pub(crate) async fn prepare<C: Channel>(
         .collect::<Result<Vec<(&Platform, Checked<'_>)>, DriveError>>()?;
     let targets: Vec<&str> = request.targets.iter().map(String::as_str).collect();
 
+    let needs = needs(request, &plans, &targets);
+    let notes = match &request.lock {
+        Some(lock) => lock.judge(&needs)?,
+        None => Vec::new(),
+    };
     let mut wanted_images = BTreeMap::new();
     let mut wanted_contexts: BTreeMap<Asked, &Site> = BTreeMap::new();
     for (platform, plan) in &plans {
@@ -114,7 +125,13 @@ pub(crate) async fn prepare<C: Channel>(
     }
 
     let images = wanted_images.into_iter().map(async |(image, at)| {
-        let resolved = images::resolve(gateway, &image, request.resolve_mode, at).await?;
+        let pinned = request
+            .lock
+            .as_ref()
+            .and_then(|locked| locked.lock.pinned_image(&image.reference));
+        let asked = pinned.map(|reference| lower::ImageRequest { reference, ..image.clone() });
+        let asked = asked.as_ref().unwrap_or(&image);
+        let resolved = images::resolve(gateway, asked, request.resolve_mode, at).await?;
         Ok((image, resolved))
     });
     let resolver = Resolver {
@@ -144,11 +161,26 @@ pub(crate) async fn prepare<C: Channel>(
     });
     Ok(Prepared {
         platforms: lowered.collect::<Result<_, DriveError>>()?,
+        notes,
         multi_platform: request.multi_platform || plans.len() > 1,
         for_debuggers: request.for_debuggers,
         cache_imports: request.cache_imports.clone(),
         source_date_epoch: request.settings.source_date_epoch,
     })
+}
+
+/// The sources of these targets on all platforms, each once.
+pub(crate) fn needs(request: &Request, plans: &[(&Platform, Checked<'_>)], targets: &[&str]) -> Vec<Need> {
+    let mut all: Vec<Need> = Vec::new();
+    for (platform, plan) in plans {
+        let given = given::keys(&request.contexts, plan.plan(), platform, &request.build_platform);
+        for need in lower::sources(plan, targets, platform, &request.build_platform, &given) {
+            if !all.iter().any(|known| known.key == need.key && known.written == need.written) {
+                all.push(need);
+            }
+        }
+    }
+    all
 }
 
 /// Builds one target: its filesystem for every platform, and beside it the gates that the daemon cannot express.
@@ -245,6 +277,7 @@ impl Said {
             abilities: self.abilities.clone(),
             images: self.images.clone(),
             resolve_mode: llb_mode(request.resolve_mode),
+            lock: request.lock.as_ref().map(|locked| locked.lock.clone()).unwrap_or_default(),
             sources: request.sources.clone(),
             whole_lines: request.for_debuggers,
             now: self.now,

@@ -6,6 +6,7 @@
 mod answers;
 mod contexts;
 mod fields;
+mod lock;
 mod overlay;
 mod program;
 mod run;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use buildkit_frontend::subrequests::{Request as Asks, describe};
 use buildkit_frontend::{Entry, EntryError, Frontend, NoCache, Options, OptionsError, Stdio, caps};
-use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult};
+use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult, Warning};
 use buildkit_llb::Platform;
 use stagewright_plan::check::check;
 use stagewright_plan::lower::ArgError;
@@ -16,10 +16,11 @@ use super::answers::StandIns;
 use super::program::{Asked, Described, Program};
 use super::target::target;
 use super::told::Texts;
-use super::{answers, contexts, settings, told};
+use super::{answers, contexts, lock, settings, told};
 use crate::driver::contexts::GivenContext;
 use crate::driver::{self, Request};
 use crate::host_platform;
+use crate::lock::policy;
 
 /// What a client may count on.
 pub(super) const CAPS: [&str; 5] =
@@ -65,7 +66,7 @@ pub(crate) fn serve<P: Program>(program: &P) -> ExitCode {
 
 async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResult, GatewayError> {
     let Frontend { gateway, environment, .. } = frontend;
-    let options = Options::parse(&environment.options).map_err(RunError::from)?;
+    let mut options = Options::parse(&environment.options).map_err(RunError::from)?;
     let asks = options.request.as_deref().map(Asks::parse).transpose()?;
     if asks == Some(Asks::Describe) {
         return Ok(describe());
@@ -92,6 +93,16 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
     } else {
         None
     };
+    let locked = lock::take(entry.as_ref(), &mut options)?;
+    let gateway = match &locked {
+        Some(locked) => gateway.with_policies([policy(&locked.lock)]),
+        None => gateway,
+    };
+    if let (Some(entry), Some(locked)) = (&entry, &locked)
+        && let Some(handed) = lock::hand_on(&gateway, &environment, entry, locked, &inputs).await
+    {
+        return handed;
+    }
     if let Some(warning) = entry.as_ref().and_then(|entry| entry.misplaced_syntax(P::LANGUAGE)) {
         // A daemon that takes no warning still builds.
         let _ = gateway.warn(&warning).await;
@@ -147,6 +158,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         resolve_mode: options.resolve_mode,
         // The lines of what is not sent are told with the error, and so have to be told from here.
         for_debuggers: sources.len() == written.len(),
+        lock: locked,
         sources,
         multi_platform: options.multi_platform,
         without_caps: Default::default(),
@@ -161,6 +173,12 @@ async fn build(
     texts: &Texts<'_>,
 ) -> Result<GatewayResult, GatewayError> {
     let prepared = driver::prepare(gateway, &request).await.map_err(|error| texts.drive(&error))?;
+    for note in &prepared.notes {
+        // A daemon that takes no warning still builds.
+        let _ = gateway
+            .warn(&Warning { short: note.clone(), level: 1, ..Warning::default() })
+            .await;
+    }
     // Lowered, the Plans are of no use any more, and the definition needs their room.
     drop(request);
     driver::drive(gateway, &prepared, target)
