@@ -27,6 +27,7 @@ fn build(b: &Build, _: ()) -> Targets {
         .gated_by([&web.test, &api.test, &model.test]);
     Targets::new()
         .product(image)
+        .checks("test", [&web.test, &api.test, &model.test])
         .target(web.test)
         .target(api.test)
         .target(model.test)

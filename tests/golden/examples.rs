@@ -76,6 +76,11 @@ fn cache_layers() {
 }
 
 #[test]
+fn db_migrations() {
+    check("db-migrations", &[&[], &[("approve", "002")]]);
+}
+
+#[test]
 fn environments() {
     check("environments", &[&[], &[("environment", "staging")], &[("environment", "development")]]);
 }
