@@ -70,6 +70,11 @@ fn build(b: &Build, p: Params) -> Targets {
         .run(sh("with-postgres.sh sh -euc 'migrate apply; migrate costs /perf /tmp/costs.json'").no_network())
         .report("/tmp/costs.json");
 
+    // A server to try migrations on, which knows the migrator.
+    let local = server
+        .dev("local")
+        .healthcheck(Healthcheck::cmd(["pg_isready", "--host=127.0.0.1"]).every(secs(10)));
+
     let tests = vec![unit, lint, approval, apply, rollback, performance];
     let image = b
         .runtime("migrator", Scratch)
@@ -79,6 +84,6 @@ fn build(b: &Build, p: Params) -> Targets {
         .entrypoint(["/usr/bin/migrate"])
         .cmd(["apply"])
         .gated_by(&tests);
-    let targets = Targets::new().product(image).checks("test", &tests);
+    let targets = Targets::new().product(image).target(local).checks("test", &tests);
     tests.into_iter().fold(targets, Targets::target)
 }

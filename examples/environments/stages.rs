@@ -69,8 +69,10 @@ fn build(b: &Build, p: Params) -> Targets {
 
     let variant = |environment: Environment| {
         let image = match environment {
-            // The builder itself, with everything in it: `npm run dev` starts again when a source changes.
-            Environment::Development => server.dev("development").cmd(["npm", "run", "dev"]),
+            // The builder itself, with everything in it: it starts again when a source changes.
+            Environment::Development => {
+                server.dev("development").cmd(["node_modules/.bin/tsx", "watch", "src/main.ts"])
+            }
             Environment::Staging => shipped.runtime("staging").copy(&dist, "dist/").cmd([
                 "node",
                 "--enable-source-maps",

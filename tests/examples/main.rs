@@ -2,7 +2,11 @@
 //!
 //! One module per example. `cargo xtask examples [NAME…]` runs them with servers of its own.
 
+mod cache_layers;
+mod db_migrations;
+mod environments;
 mod microservices;
+mod parallel;
 #[allow(dead_code, reason = "each example uses what it needs")]
 mod project;
 

@@ -86,8 +86,8 @@ pub struct Vertex {
     pub name: String,
     /// Each start that was told of, as RFC 3339: one for each execution.
     pub starts: Vec<String>,
-    /// Whether it has completed.
-    pub completed: bool,
+    /// When it completed last, as RFC 3339.
+    pub ended: Option<String>,
     /// Whether it was cached.
     pub cached: bool,
     /// What went wrong.
@@ -163,7 +163,7 @@ impl Progress {
             let vertex = self.vertex(&raw.digest);
             vertex.name = raw.name;
             vertex.starts.extend(raw.started.filter(|start| !vertex.starts.contains(start)));
-            vertex.completed = raw.completed.is_some();
+            vertex.ended = raw.completed;
             vertex.cached = raw.cached;
             vertex.error = raw.error;
         }
@@ -215,7 +215,7 @@ impl fmt::Display for Progress {
             let state = match vertex {
                 Vertex { cached: true, .. } => "cached",
                 Vertex { error, .. } if !error.is_empty() => "failed",
-                Vertex { completed: true, .. } => "ran",
+                Vertex { ended: Some(_), .. } => "ran",
                 Vertex { starts, .. } if starts.is_empty() => "not run",
                 _ => "not ended",
             };
@@ -260,7 +260,7 @@ ERROR: gone
         assert_eq!(text, "ERROR: gone\n{\"some\": \"other JSON\"}\n");
         let [run, context] = &*progress.vertices else { panic!("{progress}") };
         assert!(run.cached && run.is_run() && !run.ran());
-        assert!(context.ran() && context.completed && !context.is_run());
+        assert!(context.ran() && context.ended.as_deref() == Some("4") && !context.is_run());
         assert_eq!((&*context.log, &*context.error), ("hi\n", "gone"));
         assert_eq!(
             (&context.starts, &context.statuses),
