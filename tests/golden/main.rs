@@ -8,6 +8,7 @@ mod examples;
 mod files;
 mod grouped;
 mod lowering;
+mod reports;
 mod settings;
 mod sites;
 mod world;

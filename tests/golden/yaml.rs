@@ -417,6 +417,9 @@ fn the_lines_are_in_the_definition() {
         written in stages.yaml 137:8
         written in stages.yaml 137:8
         written in stages.yaml 104:8
+        written in stages.yaml 104:8
+        written in stages.yaml 104:8
+        written in stages.yaml 104:8
         written in stages.yaml 106:44
         written in stages.yaml 122:11
         written in stages.yaml 105:14

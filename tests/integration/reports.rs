@@ -4,11 +4,14 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use serde_json::Value;
 use stagewright::builder::MissingReport;
 use stagewright::prelude::*;
-use stagewright::{BuildOptions, Event};
+use stagewright::{BuildOptions, Event, Output};
+use stagewright_plan::lower::{NoCache, Settings};
+use stagewright_tests::Environment;
 
-use crate::support::{Ended, builder, directory, end, program, run, unique, write};
+use crate::support::{Ended, builder, directory, end, image, program, run, unique, write};
 
 async fn build(build: impl Fn(&Build, ()) -> Targets, options: &BuildOptions) -> Ended {
     end(builder().await.build(build, options).await.unwrap()).await
@@ -129,6 +132,129 @@ async fn reports_stay_in_their_directory_and_leave_what_else_is_there() {
     assert_eq!(read(&out.path().join("unit/other")), "kept");
     let names = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(names.collect::<Vec<_>>(), ["unit"], "nothing half written is left");
+}
+
+/// The gate of a pipeline: a verdict over the reports of two testers, whatever became of them.
+fn pipeline(salt: String, lint: u8, unit: u8) -> impl Fn(&Build, ()) -> Targets {
+    move |b, ()| {
+        let base = b.base("base", "busybox").env("SALT", &salt).workdir("/app");
+        // Variables of a command that a script around it might use.
+        let linted = sh(format!("echo linted; echo $SALT >> out/lint; exit {lint}"));
+        let linted = linted.env("code", "x").env("status", "y");
+        let lint = base
+            .tester("lint")
+            .run(["sh", "-c", "mkdir -p out && chmod 777 out"])
+            .user("1000")
+            .run(linted)
+            .run("test $status$code = yx || echo skipped > out/next; echo next >> out/lint")
+            .report("out")
+            .report("coverage");
+        let unit = base
+            .tester("unit")
+            .run(format!("echo $SALT > /unit; exit {unit}"))
+            .report("/unit");
+        let quality = b
+            .tester("quality", "busybox")
+            .copy(lint.reports(), "/all/")
+            .copy(unit.reports(), "/all/")
+            .run("cat /all/app/out/lint /all/unit | tr '\\n' ' ' && find /all && test ! -e /all/app/coverage")
+            .report("/all");
+        let image = base.runtime("app").run("echo $SALT > /salt");
+        Targets::new().product(image.gated_by([&lint, &unit, &quality])).target(quality)
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_over_reports_runs_when_a_tester_failed() {
+    let salt = unique();
+    let ended = build(pipeline(salt.clone(), 9, 0), &BuildOptions::new(".")).await;
+    let error = ended
+        .report
+        .failures()
+        .next()
+        .expect("the image is refused")
+        .1
+        .daemon()
+        .unwrap();
+    assert_eq!(error.exit_code(), Some(9), "{error}");
+    let line = include_str!("reports.rs")
+        .lines()
+        .position(|line| line.contains(".run(linted)"))
+        .unwrap();
+    assert_eq!(error.sources()[0].ranges[0].start.line, i32::try_from(line + 1).unwrap());
+    assert!(error.message().contains("verdict lint RUN echo linted"), "{error}");
+
+    // Only the verdict on lint is missing: it is the tester that judges.
+    let out = tempfile::tempdir().unwrap();
+    let options = || BuildOptions::new(".").target("quality");
+    let exported = options().output(Output::local(out.path()));
+    let ended = build(pipeline(salt.clone(), 9, 0), &exported).await.expect_success();
+    assert_eq!(read(&out.path().join("all/app/out/lint")), format!("{salt}\n"));
+    assert_eq!(read(&out.path().join("all/unit")), format!("{salt}\n"));
+    // It ran for the verdict already, or runs once for both.
+    let judging = |ended: &Ended| {
+        let vertices = ended.vertices().into_iter();
+        let mut found = vertices.filter(|(name, _)| name.contains("] RUN echo linted"));
+        found.next().expect("lint is there").1
+    };
+    assert!(judging(&ended).cached, "{:?}", judging(&ended));
+    let again = build(
+        pipeline(salt.clone(), 9, 0),
+        &options().settings(Settings {
+            no_cache: NoCache::Stages(["lint".to_owned()].into()),
+            ..Settings::default()
+        }),
+    )
+    .await;
+    assert!(!judging(&again.expect_success()).cached);
+}
+
+#[tokio::test]
+async fn testers_that_pass_are_judged_and_leave_nothing_in_the_image() {
+    let (repository, salt) = (format!("reports/{}", unique()), unique());
+    let options = BuildOptions::new(".").push().tag(image(&repository, "1"));
+    let ended = build(pipeline(salt.clone(), 0, 0), &options).await.expect_success();
+    assert!(ended.log().contains(&format!("{salt} next {salt}")), "{}", ended.log());
+    let bare = move |b: &Build, (): ()| {
+        let base = b.base("base", "busybox").env("SALT", &salt).workdir("/app");
+        Targets::new().product(base.runtime("app").run("echo $SALT > /salt"))
+    };
+    build(bare, &BuildOptions::new(".").push().tag(image(&repository, "2")))
+        .await
+        .expect_success();
+    let layers = |tag: &str| {
+        let manifest = Environment::get().registry.manifest(&repository, tag).unwrap().unwrap();
+        serde_json::from_slice::<Value>(&manifest.bytes).unwrap()["layers"].clone()
+    };
+    assert_eq!(layers("1"), layers("2"));
+}
+
+#[tokio::test]
+async fn a_target_of_reports_comes_out_of_a_tester_that_failed() {
+    let out = tempfile::tempdir().unwrap();
+    let salt = unique();
+    let options = || BuildOptions::new(".").target("unit-reports").output(Output::local(out.path()));
+    build(pipeline(salt.clone(), 0, 6), &options()).await.expect_success();
+    assert_eq!(read(&out.path().join("unit")), format!("{salt}\n"));
+    let names = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["unit"], "only the reports");
+
+    // With the image in one build the step runs once, and one gate of several that fails is enough.
+    let both = BuildOptions::new(".").target("app").target("unit-reports");
+    let ended = build(pipeline(salt.clone(), 0, 6), &both.reports(out.path().join("all"))).await;
+    assert_eq!(ended.report.failures().map(|(target, _)| target).collect::<Vec<_>>(), ["app"]);
+    assert_eq!(ended.report.failures().next().unwrap().1.daemon().unwrap().exit_code(), Some(6));
+    assert_eq!(read(&out.path().join("all/unit/unit")), format!("{salt}\n"));
+
+    let old = options().without_cap("exec.validexitcode");
+    let ended = build(pipeline(salt, 0, 6), &old).await;
+    let (_, failure) = ended.report.failures().next().unwrap();
+    assert!(
+        failure
+            .to_string()
+            .contains("the reports of tester `unit` are taken here also when it fails"),
+        "{failure}"
+    );
 }
 
 const STAGES: &str = "\

@@ -101,13 +101,14 @@ pub fn describe_file<O: Outcome>(
         Ok(targets) => (targets.into_plan(&mut record.stages), None),
         Err(failure) => (Vec::new(), Some(failure)),
     };
-    let plan = Plan {
+    let mut plan = Plan {
         version: VERSION,
         platform: record.platform_asked.then(|| platform.to_string()),
         stages: record.stages,
         targets,
         secrets: record.secrets,
     };
+    plan.add_report_targets();
     let mut problems = record.problems;
     match failure {
         Some(failure) => problems.extend(failure),

@@ -31,7 +31,9 @@ pub(super) fn targets(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Problem
 
 /// Testers that no target needs: they would never run.
 pub(super) fn idle_testers(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Problem> {
-    let starts = plan.targets.iter().map(|target| target.stage.as_str());
+    // Reports by themselves judge nothing.
+    let judging = plan.targets.iter().filter(|target| !target.reports);
+    let starts = judging.map(|target| target.stage.as_str());
     let reached = reached(plan, index, starts, |_| false);
     let idle = plan
         .stages
@@ -52,6 +54,8 @@ fn target_problem(plan: &Plan, index: &BTreeMap<&str, usize>, target: &Target) -
         return Some(unknown_stage(&target.stage, index));
     };
     let message = match stage.role {
+        Role::Tester if target.reports && stage.reports.is_empty() => "this tester leaves no reports",
+        role if target.reports && role != Role::Tester => "only a tester leaves reports",
         Role::Deps | Role::Builder if target.files && !target.product => return None,
         role if role.is_image() => return None,
         Role::Tester if !target.product => return None,

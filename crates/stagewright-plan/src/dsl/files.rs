@@ -25,7 +25,11 @@ pub struct Artifact {
 
 /// The reports of a tester, each at its own path: for people and for other testers.
 ///
-/// They are there also when the tester failed; its verdict does not come with them.
+/// They are there also when the tester failed; its verdict does not come with them, and what it had not made is not there.
+///
+/// A tester whose reports are taken needs `/bin/sh`: its commands are run by a script that keeps what a failed one leaves,
+/// skips those behind it, and has the verdict told by a step of its own. So a failure is cached as a success is:
+/// `--no-cache-filter TESTER` runs it again. The daemon must be able to (`exec.validexitcode`).
 #[derive(Clone, Debug)]
 pub struct Reports {
     copy: Copy,

@@ -200,7 +200,8 @@ impl<R: Role> Stage<R> {
         Root::new(self.name())
     }
 
-    /// The reports of this tester, for other testers: they are there also when this one failed.
+    /// The reports of this tester, for other testers: they are there also when this one failed. Who wants its success, too,
+    /// is gated by it.
     #[track_caller]
     pub fn reports(&self) -> Reports
     where
@@ -223,6 +224,10 @@ impl<R: Role> Stage<R> {
     }
 
     /// A file or directory that this tester leaves for people: what is exported when the tester is a target.
+    ///
+    /// It comes out also when the tester fails: by `build --reports DIRECTORY` of whatever needs the tester, and by the target
+    /// `NAME-reports`, which every tester has that leaves reports, unless something else has that name. See [`Reports`] for
+    /// what taking them so asks of the tester.
     #[track_caller]
     pub fn report(self, path: impl Into<String>) -> Self
     where

@@ -88,7 +88,7 @@ fn action(copy: &Copy, source: &str, from: FileInput, dest: &str) -> CopyAction 
 }
 
 /// A pattern that matches this path alone: what a pattern does not find is no error.
-fn pattern_of(path: &str) -> String {
+pub(super) fn pattern_of(path: &str) -> String {
     let last = path.chars().next_back();
     match last {
         Some(last) if last != '/' && !has_wildcard(path) => {

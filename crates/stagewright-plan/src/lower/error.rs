@@ -56,6 +56,17 @@ pub enum LowerError {
         /// Where that was demanded.
         site: Site,
     },
+    /// Reports that are taken whatever the verdict, on a daemon that keeps nothing of what fails.
+    #[error(
+        "the reports of tester `{tester}` are taken here also when it fails, and the daemon keeps nothing of a step \
+         that fails: it lacks `exec.validexitcode`"
+    )]
+    Reports {
+        /// The tester.
+        tester: String,
+        /// Where they are taken.
+        site: Site,
+    },
     /// A step that needs more than the daemon can do.
     #[error("the daemon cannot do this step: it lacks the capability `{cap}`")]
     Cap {
@@ -104,6 +115,7 @@ impl From<LowerError> for Problem {
             LowerError::Image { site, .. }
             | LowerError::Platform { site, .. }
             | LowerError::Order { site, .. }
+            | LowerError::Reports { site, .. }
             | LowerError::Cap { site, .. }
             | LowerError::Op { site, .. } => Self::new(message).at(&site),
         }

@@ -10,6 +10,7 @@ mod copy;
 mod epoch;
 mod error;
 mod image;
+mod kept;
 mod names;
 mod remote;
 mod report;
@@ -32,6 +33,7 @@ pub use context::{
     MAIN_CONTEXT, context_name,
 };
 pub use error::LowerError;
+pub use kept::VERDICT_OF;
 pub use settings::{ArgError, NoCache, Settings, Unsupported};
 pub use sources::sources;
 pub use world::{ContextRequest, ImageRequest, ResolvedImage, World, contexts, images, platform_of};
@@ -117,6 +119,7 @@ pub fn lower(checked: &Checked<'_>, targets: &[&str], world: &World) -> Result<L
     let mut lowering = Lowering::new(checked, targets, world)?;
     let substitutes = &lowering.substitutes;
     let reached = checked.reached_up_to(targets.iter().copied(), |name| substitutes.of(name).is_some());
+    lowering.taken = kept::taken(checked, targets, &reached);
     let mut testers = Vec::new();
     for stage in checked.stages().filter(|stage| reached.contains(stage.name.as_str())) {
         let state = lowering.stage(stage)?;
@@ -168,6 +171,8 @@ struct Lowering<'a> {
     contexts: BTreeMap<ContextKey, Option<Output>>,
     /// The ops of each stage's own commands.
     commands: BTreeMap<&'a str, Vec<OpId>>,
+    /// The testers whose reports are taken whatever their verdict, and where.
+    taken: BTreeMap<&'a str, &'a Site>,
     history: Steps,
     substitutes: Substitutes,
     files: BTreeMap<&'a str, FileId>,
@@ -191,6 +196,7 @@ impl<'a> Lowering<'a> {
             users: users(plan, targets),
             contexts: BTreeMap::new(),
             commands: BTreeMap::new(),
+            taken: BTreeMap::new(),
             history: Steps::default(),
             substitutes: Substitutes::new(plan, world.contexts.keys()),
             files: BTreeMap::new(),
@@ -244,7 +250,8 @@ impl<'a> Lowering<'a> {
         let state = self.take(&stage.name);
         let root = match stage.reports.is_empty() {
             true => state.root,
-            false => Some(self.reports(stage, &state)?),
+            false if target.reports => Some(self.left_reports(stage, &state)?),
+            false => Some(self.reports(stage, &state, state.root, false)?),
         };
         let (mut config, mut base_config) = (None, None);
         if stage.role.is_image() {
@@ -255,7 +262,8 @@ impl<'a> Lowering<'a> {
             base_config = state.base_config;
         }
         let gates = match stage.role {
-            Role::Tester if self.waits(stage) => Vec::new(),
+            // The verdict is in the filesystem, or is not asked for.
+            Role::Tester if target.reports || self.waits(stage) => Vec::new(),
             _ => self.checked.gates_up_to(stage, |name| self.substitutes.of(name).is_some()),
         };
         let outputs: Vec<_> = gates.iter().map(|gate| ((*gate).to_owned(), self.roots[gate])).collect();
@@ -357,7 +365,7 @@ impl<'a> Lowering<'a> {
             Origin::Stage(name) | Origin::Root(name) => self.roots[name.as_str()],
             Origin::Reports(name) => {
                 let state = self.take(name);
-                Some(self.reports(self.checked.stage(name), &state)?)
+                Some(self.left_reports(self.checked.stage(name), &state)?)
             }
             Origin::Git(git) => Some(self.git(git, stage, at)?),
             Origin::Http(http) => Some(self.http(http, stage, at)?),

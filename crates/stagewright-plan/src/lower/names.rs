@@ -27,6 +27,14 @@ pub(super) fn link(step: &str) -> String {
     }
 }
 
+/// The verdict on a command.
+pub(super) fn verdict(step: &str) -> String {
+    match step.split_once("] ") {
+        Some((prefix, action)) => format!("{prefix}] VERDICT {action}"),
+        None => format!("VERDICT {step}"),
+    }
+}
+
 /// A gate.
 pub(super) fn gate<'a>(stage: &str, testers: impl Iterator<Item = &'a str>) -> String {
     format!("[{stage}] gated by {}", testers.collect::<Vec<_>>().join(", "))

@@ -2,21 +2,39 @@
 
 use buildkit_llb::{CopyAction, FileInput, FileOp, Metadata, Output, path};
 
+use super::copy::pattern_of;
 use super::stage::State;
 use super::{LowerError, LoweredTester, Lowering, names};
 use crate::plan::Stage;
 
 impl<'a> Lowering<'a> {
+    /// The reports of a tester, whatever its verdict: those that are there.
+    pub(super) fn left_reports(&mut self, stage: &'a Stage, state: &State) -> Result<Output, LowerError> {
+        match &state.left {
+            Some(left) => self.reports(stage, state, *left, true),
+            None => self.reports(stage, state, state.root, false),
+        }
+    }
+
     /// A filesystem with a tester's reports, each at its own place, and nothing else.
-    pub(super) fn reports(&mut self, stage: &'a Stage, state: &State) -> Result<Output, LowerError> {
+    pub(super) fn reports(
+        &mut self,
+        stage: &'a Stage,
+        state: &State,
+        root: Option<Output>,
+        optional: bool,
+    ) -> Result<Output, LowerError> {
         let mut op = FileOp::default();
         let mut input = FileInput::from(None);
         for place in places(stage, state) {
+            let source = if optional { pattern_of(&place) } else { place.clone() };
             let copy = CopyAction {
                 follow_symlinks: true,
                 dir_contents: true,
                 create_dest_path: true,
-                ..CopyAction::new(FileInput::from(state.root), place.clone(), place)
+                allow_wildcard: optional,
+                allow_empty_wildcard: optional,
+                ..CopyAction::new(FileInput::from(root), source, place)
             };
             input = op.push(input, copy);
         }
@@ -29,7 +47,7 @@ impl<'a> Lowering<'a> {
         LoweredTester {
             name: stage.name.clone(),
             target: target.to_owned(),
-            output: state.root,
+            output: state.left.unwrap_or(state.root),
             commands: self.commands.get(stage.name.as_str()).cloned().unwrap_or_default(),
             reports: places(stage, state).collect(),
         }

@@ -5,6 +5,7 @@ use buildkit_llb::{
     PassthroughOp, Platform, RmAction, SymlinkAction, caps, path,
 };
 
+use super::kept::Kept;
 use super::{ContextKey, LowerError, Lowering, epoch, image, names, platform_of};
 use crate::config::{History, ImageConfig};
 use crate::plan::{Action, Origin, Role, Stage, Step};
@@ -24,6 +25,10 @@ pub(super) struct State {
     pub(super) base_config: Option<ImageConfig>,
     /// The last step of its history, which is kept by [`Steps`]: its config has that of the image that it started from.
     pub(super) recorded: Option<usize>,
+    /// The commands of a tester of which everything is kept.
+    pub(super) kept: Option<Kept>,
+    /// What such a tester left, whatever its verdict.
+    pub(super) left: Option<Option<Output>>,
 }
 
 /// The history of all stages. What a stage has from another stands in it once, however long a chain of stages is.
@@ -76,8 +81,14 @@ impl<'a> Lowering<'a> {
             return Ok(self.stood_in(&key));
         }
         let mut state = self.start(stage)?;
+        state.kept = self.is_kept(stage)?.then(Kept::default);
+        state.left = None;
         for (position, step) in stage.steps.iter().enumerate() {
             self.step(stage, position, step, &mut state)?;
+        }
+        if let Some(kept) = state.kept.take() {
+            state.left = Some(state.root);
+            state.root = self.judge(stage, &state, &kept)?;
         }
         if stage.role.is_image() {
             image::apply(&stage.runtime, &mut state.config.config);
@@ -137,11 +148,7 @@ impl<'a> Lowering<'a> {
         state: &mut State,
     ) -> Result<(), LowerError> {
         let settings = &self.world.settings;
-        // What all platforms share is for none of them: it has one name, whichever of them is built first.
-        let is_shared = self.checked.plan().serves_all_platforms();
-        let target = (!is_shared).then_some(&self.world.platform);
-        let several = self.world.multi_platform.then_some((&state.platform, target));
-        let name = names::step(stage, position, several);
+        let name = self.step_name(stage, position, state);
         let metadata =
             Metadata { ignore_cache: settings.no_cache.is_for(&stage.name), ..Metadata::named(name.clone()) };
         let layer = match &step.action {
@@ -151,9 +158,18 @@ impl<'a> Lowering<'a> {
                 true
             }
             Action::Run(run) => {
-                let op = self.exec(stage, step, run, state)?;
+                let mut op = self.exec(stage, step, run, state)?;
+                let mut kept = state.kept.take();
+                if let Some(kept) = &mut kept {
+                    op = self.keep_command(op, kept, step)?;
+                }
                 let metadata = Metadata { linux_resources: settings.resources.clone(), ..metadata };
+                let command = kept.is_some().then(|| op.clone());
                 let op = self.add(op, metadata, &step.at)?;
+                if let (Some(kept), Some(command)) = (&mut kept, &command) {
+                    kept.ran(position, op, command);
+                }
+                state.kept = kept;
                 self.commands.entry(&stage.name).or_default().push(op);
                 state.root = Some(op.root());
                 true
@@ -221,6 +237,15 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// What people read about a step.
+    pub(super) fn step_name(&self, stage: &Stage, position: usize, state: &State) -> String {
+        // What all platforms share is for none of them: it has one name, whichever of them is built first.
+        let is_shared = self.checked.plan().serves_all_platforms();
+        let target = (!is_shared).then_some(&self.world.platform);
+        let several = self.world.multi_platform.then_some((&state.platform, target));
+        names::step(stage, position, several)
+    }
+
     /// A file, by way of an op of its own: as `COPY <<EOF`, which makes the directories above it. Its name there is
     /// part of the cache key, so it is the one that most heredocs have.
     fn file_op(
@@ -254,7 +279,16 @@ impl State {
         config.created = None;
         // Triggers are for who starts from the base, not for who starts from this.
         config.config.on_build.clear();
-        let mut state = Self { root, platform, env: Vec::new(), config, base_config, recorded: None };
+        let mut state = Self {
+            root,
+            platform,
+            env: Vec::new(),
+            config,
+            base_config,
+            recorded: None,
+            kept: None,
+            left: None,
+        };
         for variable in state.config.config.env.clone() {
             let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
             state.set_env(name, value);
@@ -270,7 +304,16 @@ impl State {
             variant: Some(platform.variant.clone()).filter(|variant| !variant.is_empty()),
             ..ImageConfig::default()
         };
-        let mut state = Self { root, platform, env: Vec::new(), config, base_config: None, recorded: None };
+        let mut state = Self {
+            root,
+            platform,
+            env: Vec::new(),
+            config,
+            base_config: None,
+            recorded: None,
+            kept: None,
+            left: None,
+        };
         state.set_env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         state
     }

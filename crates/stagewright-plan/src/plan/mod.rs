@@ -65,6 +65,22 @@ impl Plan {
         images.chain([OnPlatform::Target, OnPlatform::Build]).collect()
     }
 
+    /// Adds a target for the reports of each tester that leaves any: `unit-reports` gives what `unit` left, whether it
+    /// passed or failed. A target that has such a name already stays what it is, and those reports have none.
+    pub fn add_report_targets(&mut self) {
+        for stage in &self.stages {
+            let Some(report) = stage.reports.first() else { continue };
+            let name = format!("{}-reports", stage.name);
+            let is_taken = self.target(&name).is_some() || self.stage(&name).is_some();
+            if stage.role == Role::Tester && !is_taken {
+                let description = Some(format!("What `{}` left for people, also if it failed", stage.name));
+                let target = Target::new(name, report.at.clone());
+                self.targets
+                    .push(Target { stage: stage.name.clone(), description, reports: true, ..target });
+            }
+        }
+    }
+
     /// The target of this name.
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&Target> {
@@ -263,6 +279,9 @@ pub struct Target {
     /// Whether it is files, not an image: a stage of any role that has artifacts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub files: bool,
+    /// Whether it is the reports of a tester without its verdict: they are there also if it failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reports: bool,
     /// Where it was declared.
     pub at: Site,
 }
@@ -272,6 +291,14 @@ impl Target {
     #[must_use]
     pub fn new(name: impl Into<String>, at: Site) -> Self {
         let name = name.into();
-        Self { stage: name.clone(), name, description: None, product: false, files: false, at }
+        Self {
+            stage: name.clone(),
+            name,
+            description: None,
+            product: false,
+            files: false,
+            reports: false,
+            at,
+        }
     }
 }

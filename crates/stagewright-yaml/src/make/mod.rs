@@ -35,7 +35,8 @@ pub(crate) fn plan(
         optional: secret.optional.0,
         at: findings.site(id.place),
     });
-    let plan = Plan { version: VERSION, platform, stages, targets, secrets: secrets.collect() };
+    let mut plan = Plan { version: VERSION, platform, stages, targets, secrets: secrets.collect() };
+    plan.add_report_targets();
     if let Err(problems) = check::check(&plan) {
         let told = findings.messages();
         // What was noted at the very word is not said again at its step.

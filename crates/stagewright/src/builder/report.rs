@@ -110,6 +110,8 @@ pub struct TargetReport {
     pub target: String,
     /// Its role.
     pub role: Role,
+    /// Whether it is the reports of a tester, without its verdict.
+    pub reports: bool,
     /// The testers that gate it.
     pub gates: Vec<String>,
     /// What was made of it, or why nothing was.

@@ -224,8 +224,8 @@ struct Targets<'a> {
 impl Targets<'_> {
     async fn build(&self, order: &Order) -> Arc<TargetReport> {
         let outcome = self.solve(order).await;
-        let Order { target, role, gates, .. } = order.clone();
-        let report = Arc::new(TargetReport { target, role, gates, outcome });
+        let Order { target, role, reports, gates, .. } = order.clone();
+        let report = Arc::new(TargetReport { target, role, reports, gates, outcome });
         self.tell(Event::Ended(Arc::clone(&report)));
         report
     }

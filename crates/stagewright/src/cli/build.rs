@@ -182,6 +182,7 @@ fn summary(report: &Report) -> String {
             let what = match (&product.digest, target.role.is_image()) {
                 (Some(digest), _) => digest,
                 (None, true) => "built",
+                (None, false) if target.reports => "reported",
                 (None, false) => "passed",
             };
             let files = product.files.iter().map(|file| file.display().to_string());
@@ -309,6 +310,7 @@ mod tests {
                 Arc::new(TargetReport {
                     target: "app".to_owned(),
                     role: Role::Runtime,
+                    reports: false,
                     gates: Vec::new(),
                     outcome,
                 })

@@ -19,10 +19,11 @@ fn table(plan: &Plan) -> String {
     let mut rows = vec![["TARGET", "ROLE", "PRODUCT", "GATES"].map(str::to_owned)];
     for target in &plan.targets {
         let stage = plan.stage(&target.stage);
-        let gates = stage.into_iter().flat_map(|stage| &stage.gates).map(|gate| gate.stage.as_str());
+        let judged = stage.filter(|_| !target.reports).into_iter();
+        let gates = judged.flat_map(|stage| &stage.gates).map(|gate| gate.stage.as_str());
         rows.push([
             target.name.clone(),
-            stage.map_or("", |stage| stage.role.name()).to_owned(),
+            if target.reports { "reports" } else { stage.map_or("", |stage| stage.role.name()) }.to_owned(),
             if target.product { "yes" } else { "" }.to_owned(),
             gates.collect::<Vec<_>>().join(", "),
         ]);

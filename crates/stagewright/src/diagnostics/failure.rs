@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use annotate_snippets::{Group, Level, Origin};
 use buildkit_gateway::GatewayError;
 use buildkit_gateway::errdefs::{Range, Source};
+use stagewright_plan::lower::VERDICT_OF;
 
 use super::Style;
 use super::source::{Mark, excerpt};
@@ -51,11 +52,17 @@ pub(crate) fn failures(failures: &[Failure<'_>], state: &State, style: Style) ->
 
 fn one(failure: &Failure<'_>, targets: &[&str], state: &State, style: Style) -> String {
     let Failure { target, gates, error } = failure;
-    let step = match error.vertex() {
+    let failed = match error.vertex() {
         Some(digest) => state.step(target, &digest),
         None => state.failed(target),
     };
-    let mut out = step.map(|step| output(step, style)).unwrap_or_default();
+    // A verdict stands for the step that it is of, whose output may be that of an earlier build.
+    let judged = error
+        .solve()
+        .and_then(|solve| state.step(target, solve.description.get(VERDICT_OF)?));
+    let step = judged.or(failed);
+    let shown = [judged, failed].into_iter().flatten().map(|step| output(step, style));
+    let mut out = shown.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     let mut group = Group::with_title(Level::ERROR.primary_title(title(targets, gates, step, error)));
     for source in error.sources() {
         group = lines(group, &source);

@@ -34,6 +34,8 @@ pub(super) struct Order {
     pub(super) target: String,
     /// Its role.
     pub(super) role: Role,
+    /// Whether it is the reports of a tester, without its verdict.
+    pub(super) reports: bool,
     /// The testers that gate it.
     pub(super) gates: Vec<String>,
     /// What is done with the result, in the order of the daemon's ids.
@@ -133,9 +135,11 @@ pub(super) fn orders(
             taken.take(sent)?;
         }
         let stage = plan.plan().stage(&target.stage);
-        let gates = stage.map(|stage| plan.gates(stage)).unwrap_or_default();
+        let judged = stage.filter(|_| !target.reports);
+        let gates = judged.map(|stage| plan.gates(stage)).unwrap_or_default();
         let gates = gates.into_iter().map(str::to_owned).collect();
-        orders.push(Order { target: target.name.clone(), role: *role, gates, exports });
+        let (target, reports) = (target.name.clone(), target.reports);
+        orders.push(Order { target, role: *role, reports, gates, exports });
     }
     if let Some(directory) = &options.reports {
         if !plan.leave_reports(&names) {
