@@ -59,6 +59,9 @@ fn what_a_tester_leaves_is_kept_and_judged_behind_its_last_step() {
             mount /dev/stagewright-noted #3.1 -> output 1
             llb.customname "[lint 4/4] RUN lint > report"
         #6 exec /bin/sh /dev/stagewright/verdict lint "RUN [\"lint\",\"--fix\"]" (linux/amd64)
+            env PATH=/usr/local/bin:/usr/bin:/bin
+            env LANG=C.UTF-8
+            user node
             network none
             mount / #5 -> output 0
             mount /dev/stagewright #1 readonly
@@ -66,6 +69,10 @@ fn what_a_tester_leaves_is_kept_and_judged_behind_its_last_step() {
             llb.customname "[lint 2/4] VERDICT RUN [\"lint\",\"--fix\"]"
             stagewright.verdict.of "sha256:92765256b23cf83ce3af0b7058bc4445426b44783ee0ab3a0f9bc00f54c535f2"
         #7 exec /bin/sh /dev/stagewright/verdict lint "RUN lint > report" (linux/amd64)
+            env PATH=/usr/local/bin:/usr/bin:/bin
+            env LANG=C.UTF-8
+            cwd /out
+            user node
             network none
             mount / #6 -> output 0
             mount /dev/stagewright #1 readonly

@@ -21,6 +21,7 @@ mod gates;
 mod liar;
 mod lucid;
 mod microservices;
+mod on_error;
 mod options;
 mod outputs;
 mod reports;

@@ -67,6 +67,11 @@ pub enum ContainerMount {
         dest: String,
         /// Its id.
         id: String,
+        /// What it begins with, by its id in the error of a step that failed; empty for nothing. A cache that begins with
+        /// something else is another one, whatever its id (BuildKit v0.33 `solver/llbsolver/mounts/mount.go`).
+        base: String,
+        /// The path in that; empty for all of it.
+        selector: String,
         /// What happens when somebody else wants it.
         sharing: CacheSharing,
     },
@@ -235,14 +240,19 @@ impl ContainerMount {
                 result_id: id.clone(),
                 ..mount(dest, ops::MountType::Bind)
             },
-            Self::Cache { dest, id, sharing } => {
+            Self::Cache { dest, id, base, selector, sharing } => {
                 let sharing = match sharing {
                     CacheSharing::Shared => ops::CacheSharingOpt::Shared,
                     CacheSharing::Private => ops::CacheSharingOpt::Private,
                     CacheSharing::Locked => ops::CacheSharingOpt::Locked,
                 };
                 let opt = ops::CacheOpt { id: id.clone(), sharing: sharing.into() };
-                ops::Mount { cache_opt: Some(opt), ..mount(dest, ops::MountType::Cache) }
+                ops::Mount {
+                    selector: selector.clone(),
+                    result_id: base.clone(),
+                    cache_opt: Some(opt),
+                    ..mount(dest, ops::MountType::Cache)
+                }
             }
             Self::Tmpfs { dest } => mount(dest, ops::MountType::Tmpfs),
             Self::Secret(secret) => {

@@ -97,7 +97,7 @@ impl Mount {
                     ("PRIVATE", CacheSharing::Private),
                     ("LOCKED", CacheSharing::Locked),
                 ])?;
-                ContainerMount::Cache { dest, id: cache.id, sharing }
+                ContainerMount::Cache { dest, id: cache.id, base: id.to_owned(), selector, sharing }
             }
             Tmpfs => ContainerMount::Tmpfs { dest },
         })
@@ -219,7 +219,8 @@ mod tests {
             "mounts": [
                 { "dest": "/" },
                 { "input": "1", "selector": "/sub", "dest": "/in", "output": "-1", "readonly": true },
-                { "input": -1, "dest": "/cache", "mountType": 3, "cacheOpt": { "ID": "c", "sharing": 2 } },
+                { "input": "2", "selector": "/made", "dest": "/cache", "mountType": 3,
+                    "cacheOpt": { "ID": "c", "sharing": 2 } },
                 { "input": "-1", "dest": "/tmp", "mountType": "TMPFS", "TmpfsOpt": {} },
                 { "input": -1, "dest": "/token", "mountType": "SECRET", "secretOpt": { "ID": "t", "mode": 256 } }
             ],
@@ -228,7 +229,7 @@ mod tests {
         } });
         let older = json!({ "Op": op });
         let solve = Solve {
-            mount_ids: ["a", "b", "", "", ""].map(str::to_owned).to_vec(),
+            mount_ids: ["a", "b", "c", "", ""].map(str::to_owned).to_vec(),
             op: Some(op),
             ..Solve::default()
         };
@@ -248,6 +249,8 @@ mod tests {
                 ContainerMount::Cache {
                     dest: "/cache".to_owned(),
                     id: "c".to_owned(),
+                    base: "c".to_owned(),
+                    selector: "/made".to_owned(),
                     sharing: CacheSharing::Locked
                 },
                 ContainerMount::Tmpfs { dest: "/tmp".to_owned() },

@@ -50,6 +50,15 @@ fn an_arg_that_is_not_given_has_its_default() {
 }
 
 #[test]
+fn reports_come_out_of_a_tester_that_failed() {
+    let text = STAGES
+        .replace("SALT", &unique())
+        .replace("echo tested > /report", "echo tested > /report && exit 4");
+    let project = directory(&[("stages.yaml", &text)]);
+    assert_eq!(make(&project, &["--target", "unit-reports"]).read("report"), "tested\n");
+}
+
+#[test]
 fn another_target_is_built_by_its_name() {
     let project = directory(&[("stages.yaml", &STAGES.replace("SALT", &unique()))]);
     let unit = make(&project, &["--target", "unit"]);

@@ -109,6 +109,8 @@ async fn a_process_has_the_mounts_that_were_asked_for() {
                 ContainerMount::Cache {
                     dest: "/cache".to_owned(),
                     id: id.clone(),
+                    base: String::new(),
+                    selector: String::new(),
                     sharing: CacheSharing::Shared,
                 },
                 ContainerMount::Tmpfs { dest: "/memory".to_owned() },

@@ -11,6 +11,8 @@ mod cache;
 mod context;
 mod definition;
 mod find;
+#[cfg(feature = "cli")]
+mod halt;
 mod lock;
 mod options;
 mod order;
@@ -64,6 +66,8 @@ pub(crate) use running::Written;
 #[cfg(feature = "rust")]
 pub use rust_file::{RustFile, RustFileError, RustPlans};
 
+#[cfg(feature = "cli")]
+pub(crate) use halt::{Halted, Halts};
 #[cfg(feature = "cli")]
 pub(crate) use output::fields;
 
@@ -283,6 +287,8 @@ impl Builder {
             orders,
             sessions,
             reports,
+            #[cfg(feature = "cli")]
+            halts: options.halts.clone(),
             events,
         };
         Ok(Running::start(work, received))

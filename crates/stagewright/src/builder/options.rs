@@ -14,6 +14,8 @@ use stagewright_plan::lower::{NoCache, Settings};
 
 use super::cache::Cache;
 use super::context::ContextSource;
+#[cfg(feature = "cli")]
+use super::halt::Halts;
 use super::lock::LockChoice;
 use super::output::Output;
 
@@ -45,6 +47,9 @@ pub struct BuildOptions {
     pub(super) sources: BTreeMap<String, String>,
     pub(super) without_caps: BTreeSet<String>,
     pub(super) audit: bool,
+    /// Who looks into the step that fails, before the build ends.
+    #[cfg(feature = "cli")]
+    pub(crate) halts: Option<Halts>,
 }
 
 impl Default for BuildOptions {
@@ -81,6 +86,8 @@ impl BuildOptions {
             sources: BTreeMap::new(),
             without_caps: BTreeSet::new(),
             audit: false,
+            #[cfg(feature = "cli")]
+            halts: None,
         }
     }
 

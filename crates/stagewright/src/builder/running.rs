@@ -22,6 +22,8 @@ use tokio::time::sleep;
 
 use super::audit::{Audit, AuditError, Audited, Heard};
 use super::cache::Cache;
+#[cfg(feature = "cli")]
+use super::halt::Halts;
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
 use super::reports::Reports;
@@ -76,6 +78,8 @@ pub(super) struct Work {
     pub(super) orders: Vec<Order>,
     pub(super) sessions: Sessions,
     pub(super) reports: Option<Reports>,
+    #[cfg(feature = "cli")]
+    pub(super) halts: Option<Halts>,
     pub(super) events: UnboundedSender<Event>,
 }
 
@@ -163,7 +167,9 @@ impl std::fmt::Debug for Running {
 impl Work {
     /// Builds every target on the one connection, each to its own end.
     async fn run(self, cancel: CancellationToken, commits: Arc<RwLock<()>>) -> Report {
-        let Self { client, request, solve, attests, caches, orders, sessions, reports, events } = self;
+        #[cfg(feature = "cli")]
+        let halts = self.halts.clone();
+        let Self { client, request, solve, attests, caches, orders, sessions, reports, events, .. } = self;
         let targets = Targets {
             client,
             request,
@@ -173,6 +179,8 @@ impl Work {
             prepared: OnceCell::new(),
             sessions: &sessions,
             reports: reports.as_ref(),
+            #[cfg(feature = "cli")]
+            halts,
             events,
             cancel: cancel.clone(),
             commits: Arc::clone(&commits),
@@ -216,6 +224,8 @@ struct Targets<'a> {
     prepared: OnceCell<Prepared>,
     sessions: &'a Sessions,
     reports: Option<&'a Reports>,
+    #[cfg(feature = "cli")]
+    halts: Option<Halts>,
     events: UnboundedSender<Event>,
     cancel: CancellationToken,
     commits: Arc<RwLock<()>>,
@@ -264,14 +274,20 @@ impl Targets<'_> {
             let prepared = self.prepared.get_or_try_init(prepare).await?;
             self.tell(Event::Lowered { target: target.clone(), vertices: vertices(prepared, target)? });
             let built = driver::drive(&gateway, prepared, target);
+            // What a failed step left is there until the solve ends.
             let built = match self.reports {
                 None => built.await,
-                // What a failed step left is there until the solve ends.
                 Some(reports) => {
                     let tell = |event| self.tell(event);
                     join(built, reports.collect(&gateway, prepared, target, &tell)).await.0
                 }
             };
+            #[cfg(feature = "cli")]
+            if let (Err(error), Some(halts)) = (&built, &self.halts)
+                && let Some(error) = error.daemon()
+            {
+                halts.wait(order, error, &gateway).await;
+            }
             let built = built?;
             if let (Some(audit), Some(heard)) = (audit, &heard) {
                 let audited = self.audit(target, prepared, audit, heard).await;

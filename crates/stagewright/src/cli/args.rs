@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use stagewright_plan::{Parameter, Parameters};
 
+use super::shell::OnError;
 use crate::builder::Output;
 use crate::progress::Mode;
 
@@ -20,7 +21,7 @@ pub(super) struct Cli {
 #[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(super) enum Command {
     /// Build images and run tests on a BuildKit daemon
-    Build(BuildArgs),
+    Build(Box<BuildArgs>),
     /// Write the definition (LLB) of one target to the standard output, for `buildctl build` or for people
     Print(PrintArgs),
     /// Write the plan as JSON
@@ -49,6 +50,9 @@ pub(super) struct BuildArgs {
     /// Write the reports of testers into this directory, also of those that fail: `DIRECTORY/TESTER/PATH`
     #[arg(long, value_name = "DIRECTORY")]
     pub(super) reports: Option<PathBuf>,
+    /// When a step fails, open a shell with all that it had, on this terminal: `shell` for /bin/sh, or `shell=PROGRAM`
+    #[arg(long, value_name = "shell[=PROGRAM]")]
+    pub(super) on_error: Option<OnError>,
     /// Give a secret: `id=NAME,src=FILE`, `id=NAME,env=VARIABLE`, or `id=NAME` for the variable or file of that name
     #[arg(long = "secret", value_name = "SECRET")]
     pub(super) secrets: Vec<String>,

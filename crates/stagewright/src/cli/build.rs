@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use stagewright_plan::{Problem, Problems};
+use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::args::BuildArgs;
 use super::error::{CLOSED, CliError, FAILED, problems};
 use super::interrupt::Interrupt;
-use super::{Met, Program, inputs, runtime, tell, terminal, write_out};
-use crate::builder::{Event, Failure, MissingReport, Output, Product, Report, Running, TargetReport};
+use super::shell::{self, OnError};
+use super::{Met, Program, inputs, raw, runtime, tell, terminal, write_out};
+use crate::builder::{
+    Event, Failure, Halted, Halts, MissingReport, Output, Product, Report, Running, TargetReport,
+};
 use crate::diagnostics;
 use crate::driver::DriveError;
 use crate::progress::{Display, Mode, Options};
@@ -39,13 +44,18 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
         running = start(program, args) => running?,
         code = interrupt.came() => return Ok(ExitCode::from(code)),
     };
+    let (running, halted) = running;
     interrupt.begun(running.written());
-    let (report, display) = follow(running, args.progress, &interrupt).await;
+    let debugger = args.on_error.as_ref().zip(halted);
+    let Followed { report, display, told } = follow(running, args.progress, &interrupt, debugger).await;
     let code = exit_code(&report, interrupt.code());
     match code {
         0 if args.outputs.is_empty() => tell(&hints(&report)),
         0 => {}
-        _ => tell(&failures(&report, &display)),
+        _ => tell(&failures(&report, &display, told.as_deref())),
+    }
+    if args.on_error.is_some() && told.is_none() && code == FAILED {
+        tell("note: what failed runs nothing, so there is no shell for it\n");
     }
     if let Some(directory) = &args.reports {
         tell(&reports(directory, &report));
@@ -64,7 +74,14 @@ async fn build(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliE
     Ok(ExitCode::from(code))
 }
 
-async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliError> {
+/// Starts a build, with the steps that it halts at if somebody is to look into them.
+async fn start(
+    program: &Program<'_>,
+    args: &BuildArgs,
+) -> Result<(Running, Option<Receiver<Halted>>), CliError> {
+    if args.on_error.is_some() && !raw::is_possible() {
+        return Err(CliError::NoTerminal);
+    }
     if let Some(path) = &args.metadata_file {
         check_metadata(path)?;
     }
@@ -109,12 +126,33 @@ async fn start(program: &Program<'_>, args: &BuildArgs) -> Result<Running, CliEr
             Some(given) => options = options.attest(kind, given),
         }
     }
+    let mut halted = None;
+    if args.on_error.is_some() {
+        let (halts, receiver) = Halts::new();
+        options.halts = Some(halts);
+        halted = Some(receiver);
+    }
     let Met { builder, plans, sources } = program.meet(&args.what, &options, args.progress).await?;
-    Ok(builder.build_plans(plans, &options.sources(sources)).await?)
+    Ok((builder.build_plans(plans, &options.sources(sources)).await?, halted))
+}
+
+/// A build that was shown to its end.
+struct Followed {
+    report: Report,
+    display: Display<io::Stderr>,
+    /// The target whose failure was told already.
+    told: Option<String>,
 }
 
 /// Shows the build until it ends.
-async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Report, Display<io::Stderr>) {
+async fn follow(
+    mut running: Running,
+    mode: Mode,
+    interrupt: &Interrupt,
+    debugger: Option<(&OnError, Receiver<Halted>)>,
+) -> Followed {
+    let (on_error, mut halted) = debugger.unzip();
+    let mut told = None;
     let terminal = terminal::screen();
     let options = Options { mode, terminal, colours: terminal::colours() };
     let mut display = Display::new(options, io::stderr());
@@ -148,6 +186,17 @@ async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Rep
                 Some(Event::Warning { text }) => display.note(begin.elapsed(), &format!("warning: {text}")),
                 Some(Event::Lowered { .. } | Event::ContextSent { .. }) => Ok(()),
             },
+            Some(halted) = next_halted(&mut halted) => {
+                let _ = display.finish(begin.elapsed());
+                let Halted { target, gates, error, .. } = &halted;
+                let failure = diagnostics::Failure { target, gates, error };
+                tell(&diagnostics::failures(&[failure], display.state(), terminal::style()));
+                told = Some(target.clone());
+                if let Some(OnError::Shell(program)) = on_error {
+                    look_into(halted, program, &mut running, interrupt).await;
+                }
+                break;
+            }
             _ = ticks.tick() => {
                 if let Some(screen) = terminal.and_then(|_| terminal::screen()) {
                     display.resize(screen);
@@ -157,8 +206,44 @@ async fn follow(mut running: Running, mode: Mode, interrupt: &Interrupt) -> (Rep
         };
     }
     interrupt.ended();
-    let _ = display.finish(begin.elapsed());
-    (running.finish().await, display)
+    if told.is_none() {
+        let _ = display.finish(begin.elapsed());
+    }
+    Followed { report: running.finish().await, display, told }
+}
+
+/// The next step that the build halts at; none for ever, if nobody looks into it.
+async fn next_halted(halted: &mut Option<Receiver<Halted>>) -> Option<Halted> {
+    halted.as_mut()?.recv().await
+}
+
+/// Opens a shell where a step failed; then that target ends as it does, and all others are cancelled.
+async fn look_into(halted: Halted, program: &str, running: &mut Running, interrupt: &Interrupt) {
+    tell(&format!("note: {program} in what the step left; when it ends, the build does\n"));
+    let target = halted.target.clone();
+    let opened = {
+        let mut shell = pin!(shell::open(&halted, program));
+        loop {
+            tokio::select! {
+                biased;
+                _ = interrupt.came() => break None,
+                opened = &mut shell => break Some(opened),
+                // A build goes on only while it is asked for events.
+                event = running.next() => if event.is_none() {
+                    break None;
+                },
+            }
+        }
+    };
+    if let Some(Err(error)) = opened {
+        tell(&format!("warning: no shell: {error}\n"));
+    }
+    drop(halted);
+    while let Some(event) = running.next().await {
+        if matches!(&event, Event::Ended(report) if report.target == target) {
+            running.cancel();
+        }
+    }
 }
 
 /// What became of the targets decides, not that a signal came: it may have come too late, or after a failure.
@@ -229,14 +314,14 @@ fn hints(report: &Report) -> String {
 }
 
 /// Every failure once, with the step, its output and the lines of the program. Who cancels a build knows that it did.
-fn failures(report: &Report, display: &Display<io::Stderr>) -> String {
+fn failures(report: &Report, display: &Display<io::Stderr>, told: Option<&str>) -> String {
     let mut of_program: Vec<Problem> = Vec::new();
     let mut of_daemon: Vec<diagnostics::Failure<'_>> = Vec::new();
     // Targets by what failed them: one `.dockerignore` fails all that read it.
     let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for TargetReport { target, gates, outcome, .. } in report.targets.iter().map(AsRef::as_ref) {
         let Err(failure) = outcome else { continue };
-        if failure.is_cancelled() || failure.is_closed_pipe() {
+        if failure.is_cancelled() || failure.is_closed_pipe() || told == Some(target) {
             continue;
         }
         let found = failure.drive().and_then(DriveError::problems);

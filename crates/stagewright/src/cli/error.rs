@@ -87,6 +87,9 @@ pub(super) enum CliError {
     /// An archive for a person.
     #[error("an archive is not text: pipe it into a file or a program, or name a file with dest=PATH")]
     Archive,
+    /// A shell for nobody.
+    #[error("--on-error shell needs a terminal: standard input and standard error are to be one")]
+    NoTerminal,
     /// The standard output does not take what was asked for.
     #[error("cannot write to the standard output: {0}")]
     Write(io::Error),
@@ -193,6 +196,7 @@ impl CliError {
             | Self::Relock(_)
             | Self::LockTargets
             | Self::Terminal
+            | Self::NoTerminal
             | Self::Archive => USAGE,
         }
     }

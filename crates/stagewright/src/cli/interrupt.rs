@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::builder::Written;
 
 use super::error::{CliError, INTERRUPTED, TERMINATED};
+use super::raw;
 
 /// How long a build that was interrupted may take to end in good order: longer than a cancelled build waits for the
 /// daemon, and for its sessions after that.
@@ -77,6 +78,7 @@ impl Interrupt {
             () = self.clean_up() => {}
             _ = next(&mut interrupts, &mut terminations) => {}
         }
+        raw::restore();
         process::exit(i32::from(code));
     }
 

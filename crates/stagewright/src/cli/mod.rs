@@ -10,9 +10,11 @@ mod interrupt;
 mod lock;
 mod plan;
 mod print;
+mod raw;
 #[cfg(all(feature = "yaml", feature = "rust"))]
 mod rust_file;
 mod settings;
+mod shell;
 mod targets;
 mod terminal;
 #[cfg(all(feature = "yaml", feature = "rust"))]

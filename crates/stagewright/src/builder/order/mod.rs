@@ -4,15 +4,14 @@
 
 mod error;
 mod given;
+mod sent;
 mod taken;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use buildkit_client::Exporter;
 use buildkit_client::fsutil::receive::ReceiveOptions;
-use buildkit_client::session::filesend::ExportTarget;
 use buildkit_llb::ImageRef;
 use stagewright_plan::Plan;
 use stagewright_plan::check::Checked;
@@ -20,6 +19,7 @@ use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
 pub(super) use given::{check_audit, check_given};
+pub(super) use sent::Sent;
 
 use super::context::ContextSource;
 use super::options::BuildOptions;
@@ -47,14 +47,6 @@ pub(super) struct Order {
 pub(super) struct Export {
     pub(super) exporter: Exporter,
     pub(super) sent: Option<Sent>,
-}
-
-/// Where what an exporter sends goes, and what is taken of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
-    File(PathBuf),
-    Directory { path: PathBuf, mirror: bool, options: ReceiveOptions },
-    Stdout,
 }
 
 /// The orders of a build.
@@ -277,28 +269,6 @@ impl Order {
         let attrs = image.map(|export| export.exporter.attrs.clone()).unwrap_or_default();
         let attrs = attrs.into_iter().filter(|(key, _)| key != "name" && OutputKind::Oci.takes(key));
         Exporter { kind: OutputKind::Oci.name().to_owned(), attrs: attrs.collect() }
-    }
-}
-
-impl Sent {
-    /// The file or directory that it becomes.
-    pub(super) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::File(path) | Self::Directory { path, .. } => Some(path),
-            Self::Stdout => None,
-        }
-    }
-
-    /// What the session is given for it.
-    pub(super) fn target(&self) -> ExportTarget {
-        match self.clone() {
-            Self::File(path) => ExportTarget::File(path),
-            Self::Directory { path, mirror: false, options } => ExportTarget::Directory(path, options),
-            Self::Directory { path, mirror: true, options } => ExportTarget::Mirror(path, options),
-            Self::Stdout => {
-                ExportTarget::Writer { name: "standard output".to_owned(), writer: Box::new(io::stdout()) }
-            }
-        }
     }
 }
 
