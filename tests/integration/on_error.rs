@@ -156,8 +156,8 @@ fn a_shell_has_all_that_the_failed_step_had() {
     terminal.type_line("while [ \"$(stty size)\" != '44 99' ]; do sleep 0.1; done; echo it is re-sized");
     terminal.expect("\nit is re-sized\r\n");
     // A key that would end the build is the shell's.
-    terminal.type_line("sleep 1000");
-    terminal.expect("sleep 1000\r\n");
+    terminal.type_line("(echo is now' asleep'; sleep 1000)");
+    terminal.expect("\nis now asleep\r\n");
     terminal.master.write_all(b"\x03").unwrap();
     terminal.expect("/app $ ");
     terminal.type_line("exit 3");
