@@ -9,6 +9,7 @@ mod microservices;
 mod parallel;
 #[allow(dead_code, reason = "each example uses what it needs")]
 mod project;
+mod supply_chain;
 
 #[path = "../integration/support.rs"]
 #[allow(dead_code, reason = "the integration tests use all of it")]

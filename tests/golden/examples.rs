@@ -89,3 +89,8 @@ fn environments() {
 fn parallel() {
     check("parallel", &[&[]]);
 }
+
+#[test]
+fn supply_chain() {
+    check("supply-chain", &[]);
+}

@@ -19,6 +19,7 @@ mod frontend_errors;
 mod frontend_hostile;
 mod gates;
 mod liar;
+mod lock;
 mod lucid;
 mod microservices;
 mod on_error;

@@ -81,6 +81,22 @@ impl GitServer {
         format!("http://{}/project.git", self.address)
     }
 
+    /// Puts another commit on the branch, by which a file has this text.
+    ///
+    /// # Panics
+    ///
+    /// Without git.
+    pub fn advance(&self, path: &str, text: &str) {
+        let work = tempfile::tempdir().unwrap();
+        let bare = self.directory.path().join("project.git");
+        git(work.path(), &["clone", "--quiet", bare.to_str().expect("a path of text"), "work"]);
+        let work = work.path().join("work");
+        fs::write(work.join(path), text).unwrap();
+        git(&work, &["add", "."]);
+        git(&work, &["commit", "--quiet", "--message", "more"]);
+        git(&work, &["push", "--quiet", "origin", BRANCH]);
+    }
+
     /// The commit, in full.
     #[must_use]
     pub fn commit(&self) -> String {

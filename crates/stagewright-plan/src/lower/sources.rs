@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use buildkit_llb::Platform;
+use buildkit_llb::{ImageRef, Platform};
 
 use super::ContextKey;
 use super::world::needs;
 use crate::check::Checked;
 use crate::lock::{LockKey, Need};
-use crate::plan::Origin;
+use crate::plan::{Origin, Stage};
 
 /// The images, repositories and files of web servers that these targets need, each once, in the order of a lock. Those that
 /// a given context stands in for are not among them, nor images that are named by their digest alone.
@@ -32,6 +32,16 @@ pub fn sources(
             add(Need { key, asked, written, platform: Some(request.platform), at: at.clone() });
         }
     }
+    // The daemon runs a scanner beside the build.
+    let images = targets
+        .iter()
+        .filter_map(|name| checked.plan().stage(&checked.plan().target(name)?.stage));
+    for (stage, generator) in images.filter_map(|stage| Some((stage, generator(stage)?))) {
+        if let Some((key, written)) = LockKey::image(&generator) {
+            let platform = Some(build_platform.clone());
+            add(Need { key, asked: generator.to_string(), written, platform, at: stage.at.clone() });
+        }
+    }
     for (origin, at) in needs.remotes {
         let (key, asked, written) = match origin {
             Origin::Git(git) => (git.lock_key(), git.url.clone(), git.written_commit()),
@@ -41,6 +51,11 @@ pub fn sources(
         add(Need { key, asked, written, platform: None, at: at.clone() });
     }
     found.into_values().collect()
+}
+
+/// The scanner that an image names.
+fn generator(stage: &Stage) -> Option<ImageRef> {
+    stage.runtime.attests.sbom.as_ref()?.generator.as_ref()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -79,6 +94,7 @@ mod tests {
                 .copy(pinned.all(), "p/")
                 .copy(b.http("https://example.com/tool").checksum(&digest), "/tool")
                 .copy(b.image(format!("busybox:1@{digest}")).file("/bin/sh"), "/sh");
+            let app = app.sbom_by("scanner:1");
             let other = b.runtime("other", "debian:12");
             Targets::new().product(app).product(other)
         };
@@ -88,6 +104,7 @@ mod tests {
             [
                 format!("image `busybox:1` Some(\"sha256:{}\") true", "b".repeat(64)),
                 "image `node:18-slim` None true".to_owned(),
+                "image `scanner:1` None true".to_owned(),
                 "repository `https://example.com/a.git#v1` None true".to_owned(),
                 format!("repository `https://example.com/p#{commit}` Some(\"{commit}\") true"),
                 format!("file `https://example.com/tool` Some(\"sha256:{}\") true", "b".repeat(64)),

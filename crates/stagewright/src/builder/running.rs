@@ -244,10 +244,8 @@ impl Targets<'_> {
         let own = self.sessions.exports.get(&order.target);
         let session = own.map_or(&self.sessions.context, |(session, _)| session);
         let exports = own.map(|(_, exports)| exports);
-        let attests = self.attests.get(&order.target).into_iter().flatten();
-        let own = attests.map(|(key, value)| (key.clone(), value.clone()));
         let request = BuildRequest {
-            frontend_attrs: self.solve.frontend_attrs.clone().into_iter().chain(own).collect(),
+            frontend_attrs: self.attrs(&order.target),
             exporters: order.exports.iter().map(|export| export.exporter.clone()).collect(),
             cancel: self.cancel.child_token(),
             session_id: session.id().to_owned(),
@@ -331,6 +329,17 @@ impl Targets<'_> {
         })
     }
 
+    /// What the daemon itself is told of a target's solve.
+    fn attrs(&self, target: &str) -> BTreeMap<String, String> {
+        let attests = self.attests.get(target).into_iter().flatten();
+        self.solve
+            .frontend_attrs
+            .iter()
+            .chain(attests)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    }
+
     /// Exports what a solve that has not ended holds, and looks into it: it is the same, also where nothing is cached.
     async fn audit(
         &self,
@@ -340,6 +349,7 @@ impl Targets<'_> {
         heard: &Heard<'_>,
     ) -> Result<Audited, AuditError> {
         let request = BuildRequest {
+            frontend_attrs: self.attrs(target),
             exporters: vec![audit.exporter.clone()],
             cache_exports: Vec::new(),
             cancel: self.cancel.child_token(),
