@@ -22,15 +22,11 @@ scan() {
         printf '"documentNamespace":"https://stagewright.invalid/scan/%s",' "$name"
         printf '"creationInfo":{"created":"1970-01-01T00:00:00Z","creators":["Tool: stagewright-scanner-1"]},'
         printf '"packages":[],"files":['
-        separator= number=0
-        (cd "$root" && find . -type f | sort) | while IFS= read -r file; do
-            number=$((number + 1))
-            sum=$(sha1sum < "$root/$file" | cut -c 1-40)
-            printf '%s{"SPDXID":"SPDXRef-File-%s","fileName":"%s",' \
-                "$separator" "$number" "$(printf %s "${file#.}" | escape)"
-            printf '"checksums":[{"algorithm":"SHA1","checksumValue":"%s"}]}' "$sum"
-            separator=,
-        done
+        (cd "$root" && find . -type f | sort | tr '\n' '\0' | xargs -0 -r sha1sum) | escape | awk '{
+            printf "%s{\"SPDXID\":\"SPDXRef-File-%d\",\"fileName\":\"%s\",", separator, NR, substr($0, 44)
+            printf "\"checksums\":[{\"algorithm\":\"SHA1\",\"checksumValue\":\"%s\"}]}", substr($0, 1, 40)
+            separator = ","
+        }'
         printf ']}}'
     } > "$BUILDKIT_SCAN_DESTINATION/$name.spdx.json"
 }
