@@ -5,7 +5,9 @@
 mod cache_layers;
 mod db_migrations;
 mod environments;
+mod fullstack;
 mod microservices;
+mod ml_serving;
 mod parallel;
 #[allow(dead_code, reason = "each example uses what it needs")]
 mod project;

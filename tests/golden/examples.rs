@@ -86,6 +86,16 @@ fn environments() {
 }
 
 #[test]
+fn fullstack() {
+    check("fullstack", &[&[], &[("backend", "backend:8081")]]);
+}
+
+#[test]
+fn ml_serving() {
+    check("ml-serving", &[&[], &[("share", "0.25")]]);
+}
+
+#[test]
 fn parallel() {
     check("parallel", &[&[]]);
 }
