@@ -6,8 +6,11 @@ mod cache_layers;
 mod db_migrations;
 mod environments;
 mod fullstack;
+mod gateway;
+mod go_service;
 mod microservices;
 mod ml_serving;
+mod monitoring;
 mod parallel;
 #[allow(dead_code, reason = "each example uses what it needs")]
 mod project;

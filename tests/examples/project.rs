@@ -12,27 +12,33 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{self, Command, ExitStatus};
 use std::sync::OnceLock;
+use std::{fmt, fs};
 
 use stagewright_plan::Plan;
-use stagewright_tests::Environment;
 use stagewright_tests::buildx::Progress;
 use stagewright_tests::container::{Container, Containers, Image};
+use stagewright_tests::{Environment, names};
 use tempfile::TempDir;
 
 use crate::support::{example, image, program, replace, run, stdout, unique};
 
-/// Where the tests of this process have their containers: beside the programs. What a process left that was killed, the
-/// next one removes.
+/// Where the tests of this process have their containers: beside the programs, under its id. What a process left that is
+/// no more, the next one removes.
 pub(crate) fn containers() -> &'static Containers {
     static CONTAINERS: OnceLock<Containers> = OnceLock::new();
     CONTAINERS.get_or_init(|| {
         let tests = std::env::current_exe().unwrap();
-        let state = tests.ancestors().nth(2).unwrap().join("containers");
-        Containers::new(state).unwrap_or_else(|error| panic!("{error}"))
+        let all = tests.ancestors().nth(2).unwrap().join("containers");
+        fs::create_dir_all(&all).unwrap();
+        for process in names(&all) {
+            if !Path::new("/proc").join(&process).exists() {
+                Containers::remove_all(&all.join(process)).unwrap_or_else(|error| panic!("{error}"));
+            }
+        }
+        Containers::new(all.join(process::id().to_string())).unwrap_or_else(|error| panic!("{error}"))
     })
 }
 

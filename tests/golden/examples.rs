@@ -91,8 +91,23 @@ fn fullstack() {
 }
 
 #[test]
+fn gateway() {
+    check("gateway", &[&[]]);
+}
+
+#[test]
+fn go_service() {
+    check("go-service", &[&[], &[("environment", "staging"), ("version", "1.4.2")]]);
+}
+
+#[test]
 fn ml_serving() {
     check("ml-serving", &[&[], &[("share", "0.25")]]);
+}
+
+#[test]
+fn monitoring() {
+    check("monitoring", &[&[]]);
 }
 
 #[test]

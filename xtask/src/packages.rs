@@ -1,4 +1,4 @@
-//! Programs that come from Debian packages: runc, the registry, mmdebstrap, ssh's agent; Node and npm.
+//! Programs that come from Debian packages: runc, the registry, mmdebstrap, ssh's agent, openssl, curl; Node and npm.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -13,11 +13,13 @@ use anyhow::{Context as _, Result, bail};
 use crate::process;
 
 /// What servers, images and tests need: programs and the package of each.
-pub(crate) const SERVERS: [(&str, &str); 4] = [
+pub(crate) const SERVERS: [(&str, &str); 6] = [
     ("runc", "runc"),
     ("docker-registry", "docker-registry"),
     ("mmdebstrap", "mmdebstrap"),
     ("ssh-agent", "openssh-client"),
+    ("openssl", "openssl"),
+    ("curl", "curl"),
 ];
 
 /// What the language server needs.
