@@ -7,6 +7,7 @@ mod contexts;
 mod examples;
 mod files;
 mod grouped;
+mod lints;
 mod lowering;
 mod reports;
 mod settings;

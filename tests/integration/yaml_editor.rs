@@ -243,7 +243,7 @@ fn it_completes_keys_with_what_they_mean() {
 #[test]
 fn it_completes_words_among_others() {
     let mut editor = Editor::start();
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 11] = [
         (
             "stages:\n  app:\n    role: ‸\n    from: x:1\n",
             &["base", "deps", "builder", "tester", "runtime", "dev"],
@@ -259,6 +259,7 @@ fn it_completes_words_among_others() {
         ("stages:\n  a:\n    steps:\n      - run: x\n        caches: ‸\n", &["npm", "go", "apt"]),
         ("stages:\n  a:\n    steps:\n      - run: x\n        refresh: ‸\n", &["hour", "day", "week"]),
         ("stages:\n  a:\n    steps:\n      - cross: ‸\n", &["go", "npm"]),
+        ("allow: ‸\nstages:\n", &["latest-image", "root-user"]),
         (
             "stages:\n  a:\n    healthcheck:\n      http: x\n      tool: ‸\n",
             &["curl", "wget", "node", "python"],
@@ -280,7 +281,7 @@ fn it_shows_what_a_key_and_a_word_mean() {
         ("stages:\n  app:\n    steps:\n      - copy: a\n        t‸o: b\n", "Where they go"),
         ("stages:\n  app:\n    steps:\n      - run: a\n        bi‸nds: []\n", "without copying them"),
         ("stages:\n  app:\n    steps:\n      - copy: a\n        li‸nk: true\n", "a layer of its own"),
-        ("checks:\n  te‸st: [a]\nstages:\n", "Several testers under one name"),
+        ("che‸cks:\n  test: [a]\nstages:\n", "Several testers under one name"),
     ];
     for (text, expected) in cases {
         let shown = editor.hover(text);
@@ -299,7 +300,7 @@ fn it_complains_at_the_line_of_a_mistake() {
         (format!("{stage}    steps:\n      - run: a\n        cache: /x\n"), 7, "cache"),
         // Another type.
         (format!("{stage}    labels: [a]\n"), 5, "object"),
-        (format!("{stage}    steps:\n      - run: a\n        caches: npn\n"), 7, "npm"),
+        (format!("{stage}    steps:\n      - run: a\n        refresh: weekly\n"), 7, "week"),
         (
             format!("{stage}    steps:\n      - copy: {{ http: a }}\n        to: b\n        unpack: 1\n"),
             8,

@@ -27,6 +27,7 @@
 pub mod check;
 pub mod config;
 mod dsl;
+pub mod lint;
 pub mod lock;
 pub mod lower;
 mod outcome;

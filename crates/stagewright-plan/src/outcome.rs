@@ -107,6 +107,7 @@ pub fn describe_file<O: Outcome>(
         stages: record.stages,
         targets,
         secrets: record.secrets,
+        allow: record.allow,
     };
     plan.add_report_targets();
     let mut problems = record.problems;

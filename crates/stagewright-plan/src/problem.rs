@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lint::Code;
 use crate::site::Site;
 
 /// One thing that is wrong.
@@ -21,6 +22,9 @@ pub struct Problem {
     pub related: Vec<(Site, String)>,
     /// What would be right.
     pub help: Option<String>,
+    /// What it is called, if it can be allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
     /// What of the place it is about, for who knows more of the text than the Plan does.
     #[serde(skip)]
     pub about: About,
@@ -46,6 +50,7 @@ impl Problem {
             label: String::new(),
             related: Vec::new(),
             help: None,
+            code: None,
             about: About::Place,
         }
     }
@@ -54,6 +59,13 @@ impl Problem {
     #[must_use]
     pub fn at(mut self, site: &Site) -> Self {
         self.at = Some(site.clone());
+        self
+    }
+
+    /// With what it is called, and allowed by.
+    #[must_use]
+    pub fn code(mut self, code: Code) -> Self {
+        self.code = Some(code);
         self
     }
 
@@ -99,6 +111,9 @@ impl fmt::Display for Problem {
             write!(f, "{at}: ")?;
         }
         write!(f, "{}", self.message)?;
+        if let Some(code) = self.code {
+            write!(f, " [{code}]")?;
+        }
         for (site, label) in &self.related {
             write!(f, "\n  {site}: {label}")?;
         }

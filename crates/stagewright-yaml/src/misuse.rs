@@ -334,3 +334,16 @@ fn targets_beside_stages() {
           help: did you mean `unit`?"#]],
     );
 }
+
+#[test]
+fn findings() {
+    keys("allow: latest-images", &expect![[r#"
+        stages.yaml:11:8: there is no finding `latest-images` to allow
+          help: did you mean `latest-image`?"#]]);
+    keys("    allow: [root-user, all]", &expect![[r#"
+        stages.yaml:11:24: there is no finding `all` to allow
+          help: there are apt-leftovers, artifact-never-made, healthcheck-tool, latest-image, root-user, secret-in-env, secret-literal, unused-allow, unused-tester"#]]);
+    steps("- { copy: a, to: b, allow: root-user }", &expect![[r#"
+        stages.yaml:10:27: there is no key `allow` here
+          help: the keys are `copy`, `to`, `from`, `include`, `exclude`, `owner`, `mode`, `optional`, `parents`, `link`, `unpack`, `when`"#]]);
+}

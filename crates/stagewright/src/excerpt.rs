@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use buildkit_gateway::errdefs::{Range, Source, SourceInfo};
+use buildkit_gateway::errdefs::{Position, Range, Source, SourceInfo};
+use stagewright_plan::Site;
 
 /// All texts of an error, or of an answer, together are no larger: of a larger file only the lines around those that are
 /// meant are sent.
@@ -38,10 +39,17 @@ impl<'a> Excerpts<'a> {
         let info = SourceInfo {
             filename: file.to_owned(),
             data: data.into_bytes(),
-            language: self.language.to_owned(),
+            language: if file.ends_with(".rs") { "Rust" } else { self.language }.to_owned(),
         };
         Some(Source { info, ranges })
     }
+}
+
+/// A place as clients count: characters from zero. They mark its line.
+pub(crate) fn range(site: &Site) -> Range {
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let position = Position { line: number(site.line), character: number(site.column.saturating_sub(1)) };
+    Range { start: position, end: position }
 }
 
 /// A text in so many bytes: all of it, or the lines around those that are meant, with empty ones in place of the others.

@@ -64,7 +64,7 @@
 mod build_file;
 #[cfg(any(feature = "client", feature = "frontend"))]
 mod driver;
-#[cfg(any(feature = "frontend", feature = "rust"))]
+#[cfg(any(feature = "client", feature = "frontend", feature = "rust"))]
 mod excerpt;
 #[cfg(any(feature = "client", feature = "frontend", feature = "rust"))]
 mod images;

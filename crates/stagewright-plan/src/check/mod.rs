@@ -8,9 +8,11 @@ mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::lint;
 use crate::plan::{Action, Origin, Plan, Run, SecretSpec, Stage};
 use crate::problem::{Problem, Problems, nearest};
-use order::{order, reached};
+use order::order;
+pub(crate) use order::reached;
 
 /// A Plan that holds together, with its stages in an order in which each comes after what it is made from.
 ///
@@ -147,8 +149,9 @@ pub(crate) fn problems(plan: &Plan) -> Vec<Problem> {
         .flat_map(|position| stage::problems(plan, &index, &begins, position))
         .collect();
     problems.extend(target::targets(plan, &index));
+    problems.extend(lint::unknown(plan));
     match order(plan, &index) {
-        Ok(_) if problems.is_empty() => problems.extend(target::idle_testers(plan, &index)),
+        Ok(_) if problems.is_empty() => problems.extend(lint::problems(plan, &index)),
         Ok(_) => {}
         Err(cycle) => problems.extend(cycle),
     }

@@ -6,7 +6,7 @@ use crate::plan::{Plan, Role, Stage, Step};
 use crate::problem::{Problem, Problems};
 
 /// The stages that these need, themselves and gates included. What a stage needs at which it stops does not count.
-pub(super) fn reached<'a, 't>(
+pub(crate) fn reached<'a, 't>(
     plan: &'a Plan,
     index: &BTreeMap<&'a str, usize>,
     starts: impl IntoIterator<Item = &'t str>,

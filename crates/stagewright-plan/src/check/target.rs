@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::order::reached;
 use super::unknown_stage;
 use crate::plan::{Plan, Role, Target};
 use crate::problem::Problem;
@@ -27,25 +26,6 @@ pub(super) fn targets(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Problem
         problems.extend(target_problem(plan, index, target).map(|problem| problem.at(&target.at)));
     }
     problems
-}
-
-/// Testers that no target needs: they would never run.
-pub(super) fn idle_testers(plan: &Plan, index: &BTreeMap<&str, usize>) -> Vec<Problem> {
-    // Reports by themselves judge nothing.
-    let judging = plan.targets.iter().filter(|target| !target.reports);
-    let starts = judging.map(|target| target.stage.as_str());
-    let reached = reached(plan, index, starts, |_| false);
-    let idle = plan
-        .stages
-        .iter()
-        .filter(|s| s.role == Role::Tester && !reached.contains(s.name.as_str()));
-    idle.map(|stage| {
-        Problem::new(format!("no target needs tester `{}`: it would never run", stage.name))
-            .at(&stage.at)
-            .via(&stage.via)
-            .help("gate an image by it, or make it a target")
-    })
-    .collect()
 }
 
 /// What is wrong with one target.

@@ -122,6 +122,12 @@ impl Build {
         &self.build_platform
     }
 
+    /// Allows a finding in the whole build, by its code: `b.allow("latest-image")`.
+    #[track_caller]
+    pub fn allow(&self, code: impl Into<String>) {
+        self.recorder.allow(None, Site::caller(), code.into());
+    }
+
     /// A finding of the program itself, at the caller's line: the build is refused with it.
     #[track_caller]
     pub fn problem(&self, message: impl Into<String>) {

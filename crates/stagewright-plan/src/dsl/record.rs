@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use crate::lint::Allow;
 use crate::plan::{Gate, Origin, Report, Role, Runtime, SecretSpec, Stage, Step};
 use crate::problem::Problem;
 use crate::site::Site;
@@ -17,6 +18,7 @@ pub(crate) struct Recorder {
 struct State {
     stages: Vec<Recorded>,
     secrets: Vec<SecretSpec>,
+    allow: Vec<Allow>,
     problems: Vec<Problem>,
     via: Vec<Site>,
     /// What names of stages begin with, dashes included.
@@ -45,6 +47,7 @@ pub(crate) struct Use {
 pub(crate) struct Record {
     pub(crate) stages: Vec<Stage>,
     pub(crate) secrets: Vec<SecretSpec>,
+    pub(crate) allow: Vec<Allow>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) platform_asked: bool,
 }
@@ -131,6 +134,17 @@ impl Recorder {
         self.state.borrow_mut().stages[stage].stage.reports.push(Report { path, at });
     }
 
+    /// Allows a finding in a stage or, without one, in the whole build.
+    pub(crate) fn allow(&self, stage: Option<usize>, site: Site, code: String) {
+        let (at, _) = self.place(site);
+        let mut state = self.state.borrow_mut();
+        let allow = Allow { code, at };
+        match stage {
+            Some(stage) => state.stages[stage].stage.allow.push(allow),
+            None => state.allow.push(allow),
+        }
+    }
+
     /// Closes a stage to further steps: its filesystem is used.
     pub(crate) fn used(&self, stage: usize, site: Site, what: &str) {
         let (at, _) = self.place(site);
@@ -207,6 +221,7 @@ impl Recorder {
         Record {
             stages: state.stages.into_iter().map(|recorded| recorded.stage).collect(),
             secrets: state.secrets,
+            allow: state.allow,
             problems: state.problems,
             platform_asked: state.platform_asked,
         }

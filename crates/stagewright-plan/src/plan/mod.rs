@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lint::Allow;
 use crate::site::Site;
 
 pub use attests::{Attests, Provenance, Sbom};
@@ -40,6 +41,9 @@ pub struct Plan {
     /// The secrets that steps use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretSpec>,
+    /// The findings that are allowed in all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Allow>,
 }
 
 impl Plan {
@@ -197,6 +201,9 @@ pub struct Stage {
     /// What a tester leaves for people: exported when the tester is a target, instead of its whole filesystem.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<Report>,
+    /// The findings that are allowed in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Allow>,
     /// Where it was started.
     pub at: Site,
     /// The presets that it was started through, outermost first.
@@ -216,6 +223,7 @@ impl Stage {
             runtime: Runtime::default(),
             gates: Vec::new(),
             reports: Vec::new(),
+            allow: Vec::new(),
             at: at.clone(),
             via: Vec::new(),
         }

@@ -19,7 +19,7 @@ pub(crate) use run::{Bound, Cache, CachePreset, Command, Every, Network, RunStep
 pub(crate) use stage::{Role, Stage};
 pub(crate) use step::{Copied, CopyStep, CrossTool, Step, When};
 pub(crate) use target::{Checks, Files};
-pub(crate) use value::{Flag, Ids, Mode, Number, Path, Port, Text, Time};
+pub(crate) use value::{Finding, Flag, Ids, Mode, Number, Path, Port, Text, Time};
 
 use crate::read::{At, List, Map};
 
@@ -53,6 +53,9 @@ pub(crate) struct File {
     /// The testers that must have passed before any product may be built.
     #[serde(default)]
     pub(crate) gates: List<At<String>>,
+    /// The findings that nothing is said of in the whole file, by their codes: `latest-image`.
+    #[serde(default)]
+    pub(crate) allow: List<At<Finding>>,
 }
 
 /// What the person who builds may set: its default, or a map that says more.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Flag, Healthcheck, Port, Start, Step, Text};
+use super::{Finding, Flag, Healthcheck, Port, Start, Step, Text};
 use crate::read::{At, List, Map};
 
 /// A named part of a build: where it starts, and the steps from there.
@@ -47,6 +47,9 @@ pub(crate) struct Stage {
     /// Whether containers of this image run as the user and the group 65532, which own nothing.
     #[serde(default)]
     pub(crate) nonroot: Option<At<Flag>>,
+    /// The findings that nothing is said of in this stage, by their codes: `root-user`.
+    #[serde(default)]
+    pub(crate) allow: List<At<Finding>>,
     /// Directories of data that outlive a container of this image.
     #[serde(default)]
     pub(crate) volumes: List<Text>,

@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
+use stagewright_plan::lint::Code;
 
 /// A text; a number or a truth value is taken as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub(crate) struct Mode(pub(crate) u32);
 /// Where something is, or a platform: a text with a slash.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Path(pub(crate) String);
+
+/// The code of a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Finding(pub(crate) String);
 
 /// A user and a group, by their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +168,12 @@ schemas! {
     Text: { "type": ["string", "number", "boolean"] }
     Mode: { "type": ["integer", "string"], "pattern": format!("^(0o)?[0-7]+$|{FILLED}"), "minimum": 0 }
     Path: { "type": "string", "pattern": format!("/|{FILLED}") }
+    Finding: {
+        "anyOf": [
+            { "enum": Code::ALL.map(Code::name) },
+            { "type": "string", "pattern": FILLED }
+        ]
+    }
     Ids: { "type": "string", "pattern": format!("^[0-9]+:[0-9]+$|{FILLED}") }
     Port: {
         "type": ["integer", "string"],

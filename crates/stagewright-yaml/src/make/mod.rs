@@ -35,7 +35,8 @@ pub(crate) fn plan(
         optional: secret.optional.0,
         at: findings.site(id.place),
     });
-    let mut plan = Plan { version: VERSION, platform, stages, targets, secrets: secrets.collect() };
+    let allow = making.allow(&file.allow);
+    let mut plan = Plan { version: VERSION, platform, stages, targets, secrets: secrets.collect(), allow };
     plan.add_report_targets();
     if let Err(problems) = check::check(&plan) {
         let told = findings.messages();

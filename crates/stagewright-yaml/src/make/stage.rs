@@ -1,11 +1,12 @@
 //! A stage.
 
+use stagewright_plan::lint::Allow;
 use stagewright_plan::plan::{self, Gate, Report};
 use stagewright_plan::{Problem, Site};
 
 use super::Making;
-use crate::form::{Role, Stage};
-use crate::read::At;
+use crate::form::{Finding, Role, Stage};
+use crate::read::{At, List};
 use crate::tree::Place;
 
 impl Making<'_> {
@@ -35,9 +36,15 @@ impl Making<'_> {
             runtime: self.runtime(form),
             gates: form.gates.0.iter().map(|gate| self.gate(gate)).collect(),
             reports: reports.collect(),
+            allow: self.allow(&form.allow),
             at: self.site(form.from.place),
             via: self.sites(&form.from.via),
         }
+    }
+
+    pub(super) fn allow(&self, codes: &List<At<Finding>>) -> Vec<Allow> {
+        let allow = |code: &At<Finding>| Allow { code: code.value.0.clone(), at: self.site(code.place) };
+        codes.0.iter().map(allow).collect()
     }
 
     pub(super) fn gate(&self, tester: &At<String>) -> Gate {

@@ -17,7 +17,11 @@ pub(crate) fn problems(problems: &Problems, text: &dyn Fn(&str) -> Option<String
 }
 
 fn one(problem: &Problem, text: &dyn Fn(&str) -> Option<String>, style: Style) -> String {
-    let mut group = Group::with_title(Level::ERROR.primary_title(safe_text(&problem.message)));
+    let title = Level::ERROR.primary_title(safe_text(&problem.message));
+    let mut group = Group::with_title(match problem.code {
+        Some(code) => title.id(code.name()),
+        None => title,
+    });
     let mut unseen: Vec<(&Site, &str)> = Vec::new();
     for places in by_file(problem) {
         let file = &places[0].0.file;
@@ -52,6 +56,10 @@ fn one(problem: &Problem, text: &dyn Fn(&str) -> Option<String>, style: Style) -
     }
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(safe_text(help)));
+    }
+    if let Some(code) = problem.code {
+        let told = format!("`allow` the finding `{code}` if you want it so; {} tells more", code.url());
+        group = group.element(Level::NOTE.message(told));
     }
     style.renderer().render(&[group])
 }

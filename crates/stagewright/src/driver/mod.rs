@@ -11,6 +11,7 @@ mod given;
 mod images;
 #[cfg(feature = "frontend")]
 mod remote;
+pub(crate) mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -83,9 +84,11 @@ pub(crate) struct Prepared {
     for_debuggers: bool,
     cache_imports: Vec<CacheImport>,
     source_date_epoch: Option<i64>,
+    /// What images have to have, which is known once they are built.
+    wanted: Vec<warnings::Wanted>,
 }
 
-/// Lowers all targets for all platforms, with what the daemon and the contexts say.
+/// Lowers all targets for all platforms, with what the daemon and the contexts say, and warns of what is doubtful.
 ///
 /// What platforms have in common is asked once: their graphs have equal ops for equal work, which a daemon does once.
 ///
@@ -159,9 +162,12 @@ pub(crate) async fn prepare<C: Channel>(
             lower::lower(plan, &targets, &world).map_err(|error| DriveError::Plan(Box::new(error.into())))?;
         Ok(((*platform).clone(), lowered))
     });
+    let platforms = lowered.collect::<Result<Vec<_>, DriveError>>()?;
+    let wanted = warnings::tell(gateway, &plans, &platforms, request).await;
     Ok(Prepared {
-        platforms: lowered.collect::<Result<_, DriveError>>()?,
+        platforms,
         notes,
+        wanted,
         multi_platform: request.multi_platform || plans.len() > 1,
         for_debuggers: request.for_debuggers,
         cache_imports: request.cache_imports.clone(),
@@ -204,6 +210,10 @@ pub(crate) async fn drive<C: Channel>(
     let built = prepared.platforms.iter().map(async |(platform, lowered)| {
         let target = lowered.target(target);
         let filesystem = build(gateway, &lowered.graph, target, &options).await?;
+        if options.evaluate {
+            let wanted = &prepared.wanted;
+            warnings::tell_of_image(gateway, wanted, &target.name, platform, &filesystem).await;
+        }
         Ok::<_, DriveError>((platform.normalized(), filesystem, target))
     });
     let built = try_join_all(built).await?;

@@ -10,6 +10,7 @@ use buildkit_frontend::{CheckOptions, Options};
 use buildkit_gateway::errdefs::{Range, SourceInfo};
 use serde_json::Value;
 use stagewright_plan::check::Checked;
+use stagewright_plan::lint::Code;
 use stagewright_plan::params::StandIn;
 use stagewright_plan::plan::{Origin, Plan};
 use stagewright_plan::{Parameter, Problem, Problems, Site};
@@ -146,14 +147,24 @@ pub(super) fn outline_of_arguments(
     }
 }
 
-/// What is wrong with a build: the first problem makes it impossible, and so would each other.
+/// What is wrong with a build: the first problem makes it impossible, and so would each other. What is doubtful in one
+/// that can be built has rules of its own.
 ///
 /// A client that leaves the rule out is told the first only, since nothing is built with it.
-pub(super) fn lint(problems: Option<&Problems>, check: &CheckOptions, texts: &Texts<'_>) -> Lint {
+pub(super) fn lint(
+    problems: Option<&Problems>,
+    doubts: &[Problem],
+    check: &CheckOptions,
+    texts: &Texts<'_>,
+) -> Lint {
     let problems: Vec<&Problem> = problems.into_iter().flatten().collect();
     let untold = problems.len().saturating_sub(MAX_PROBLEMS);
     let told = &problems[..problems.len() - untold];
-    let mut sources = Sources::new(texts, told.iter().filter_map(|problem| problem.at.as_ref()));
+    let doubts: Vec<&Problem> = doubts.iter().filter(|doubt| !is_skipped(doubt, check)).collect();
+    let untold = untold + doubts.len().saturating_sub(MAX_PROBLEMS);
+    let doubts = &doubts[..doubts.len().min(MAX_PROBLEMS)];
+    let places = told.iter().chain(doubts).filter_map(|problem| problem.at.as_ref());
+    let mut sources = Sources::new(texts, places);
     if sources.infos.is_empty() {
         // Clients look the place of an error up, even where there is none.
         sources.infos.push(SourceInfo::default());
@@ -171,10 +182,26 @@ pub(super) fn lint(problems: Option<&Problems>, check: &CheckOptions, texts: &Te
         .filter(|_| !skipped)
         .map(|problem| warning(problem.to_string(), location(problem)))
         .collect();
+    warnings.extend(doubts.iter().map(|doubt| LintWarning {
+        rule: rule(doubt).to_owned(),
+        description: doubt.code.map(|code| code.summary().to_owned()).unwrap_or_default(),
+        url: doubt.code.map(Code::url).unwrap_or_default(),
+        detail: Problem { at: None, code: None, ..(*doubt).clone() }.to_string(),
+        location: location(doubt),
+    }));
     if untold > 0 && !skipped {
         warnings.push(warning(format!("{untold} more problems are not told"), Location::default()));
     }
     Lint { warnings, error, sources: sources.infos }
+}
+
+/// What a finding is called as a rule.
+fn rule(problem: &Problem) -> &'static str {
+    problem.code.map_or(RULE, Code::name)
+}
+
+fn is_skipped(problem: &Problem, check: &CheckOptions) -> bool {
+    check.skip_all || check.skip.iter().any(|skipped| skipped == rule(problem))
 }
 
 fn arguments(parameters: &[Parameter], options: &Options, sources: &Sources) -> Vec<OutlineArg> {
@@ -268,7 +295,7 @@ mod tests {
         let texts = Texts { sources: &sources, language: "YAML" };
         let problems = (1..=5_000).map(|line| Problem::new(format!("no {line}")).at(&site(line)));
         let problems = Problems::none_of(problems.collect::<Vec<_>>()).unwrap_err();
-        let lint = lint(Some(&problems), &CheckOptions::default(), &texts);
+        let lint = lint(Some(&problems), &[], &CheckOptions::default(), &texts);
         assert_eq!(lint.warnings.len(), MAX_PROBLEMS);
         assert_eq!(lint.warnings.last().unwrap().detail, "4900 more problems are not told");
         let data = String::from_utf8_lossy(&lint.sources[0].data);

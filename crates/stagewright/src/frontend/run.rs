@@ -9,8 +9,9 @@ use buildkit_frontend::{Entry, EntryError, Frontend, NoCache, Options, OptionsEr
 use buildkit_gateway::{Channel, Gateway, GatewayError, GatewayResult, Warning};
 use buildkit_llb::Platform;
 use stagewright_plan::check::check;
+use stagewright_plan::lint::lint;
 use stagewright_plan::lower::ArgError;
-use stagewright_plan::{Parameter, Plan};
+use stagewright_plan::{Parameter, Plan, Problem, Problems};
 
 use super::answers::StandIns;
 use super::program::{Asked, Described, Program};
@@ -18,9 +19,10 @@ use super::target::target;
 use super::told::Texts;
 use super::{answers, contexts, lock, settings, told};
 use crate::driver::contexts::GivenContext;
+use crate::driver::warnings::is_pinned;
 use crate::driver::{self, Request};
 use crate::host_platform;
-use crate::lock::policy;
+use crate::lock::{Locked, policy};
 
 /// What a client may count on.
 pub(super) const CAPS: [&str; 5] =
@@ -136,7 +138,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
             Asks::Lint if P::FIELDS_ARE_PARAMETERS => None,
             _ => Sketch::of(program, &described, &asked).await,
         };
-        return answer(asks, &described, sketch.as_ref(), &options, P::LANGUAGE);
+        return answer(asks, &described, sketch.as_ref(), &options, locked.as_ref(), P::LANGUAGE);
     }
     let Described { plans, sources: written, .. } = described;
     let texts = Texts { sources: &written, language: P::LANGUAGE };
@@ -217,12 +219,19 @@ fn answer(
     described: &Described,
     sketch: Option<&Sketch>,
     options: &Options,
+    lock: Option<&Locked>,
     language: &str,
 ) -> Result<GatewayResult, GatewayError> {
     let texts = Texts { sources: &described.sources, language };
     if asks == Asks::Lint {
         let problems = described.plans.as_ref().err().filter(|_| sketch.is_none());
-        return Ok(answers::lint(problems, &options.check, &texts).to_result());
+        let plans = described.plans.as_deref().unwrap_or_default();
+        let checked = plans.iter().filter_map(|(_, plan)| check(plan).ok());
+        let doubts: Vec<Problem> =
+            checked.flat_map(|plan| lint(&plan, &|name| is_pinned(lock, name))).collect();
+        let doubts = Problems::none_of(doubts).err();
+        let doubts: Vec<Problem> = doubts.into_iter().flatten().collect();
+        return Ok(answers::lint(problems, &doubts, &options.check, &texts).to_result());
     }
     let given = |parameter: &Parameter| options.build_args.keys().any(|name| parameter.is_named(name));
     let plans = match (&described.plans, sketch) {

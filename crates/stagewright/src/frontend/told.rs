@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use buildkit_gateway::GatewayError;
-use buildkit_gateway::errdefs::{Position, Range, Source};
-use stagewright_plan::{Problems, Site};
+use buildkit_gateway::errdefs::Source;
+use stagewright_plan::Problems;
 
 use crate::driver::DriveError;
 use crate::excerpt::Excerpts;
+pub(super) use crate::excerpt::range;
 
 /// How many places are shown.
 const MAX_PLACES: usize = 10;
@@ -68,17 +69,10 @@ pub(super) fn placed(error: GatewayError) -> GatewayError {
     if error.sources().is_empty() { error.with_source(&Source::default()) } else { error }
 }
 
-/// A place as clients count: characters from zero. They mark its line.
-pub(super) fn range(site: &Site) -> Range {
-    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    let position = Position { line: number(site.line), character: number(site.column.saturating_sub(1)) };
-    Range { start: position, end: position }
-}
-
 #[cfg(test)]
 mod tests {
-    use buildkit_gateway::errdefs::SourceInfo;
-    use stagewright_plan::Problem;
+    use buildkit_gateway::errdefs::{Position, SourceInfo};
+    use stagewright_plan::{Problem, Site};
 
     use super::*;
     use crate::excerpt::MAX_TEXT;

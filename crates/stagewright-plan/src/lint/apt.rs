@@ -1,0 +1,101 @@
+//! Lists of apt in what ships.
+
+use std::collections::BTreeSet;
+
+use super::{Code, Found};
+use crate::plan::{Action, Command, Mount, Origin, Role, Run, Stage};
+
+/// Where apt keeps its lists.
+const LISTS: &str = "/var/lib/apt/lists";
+
+/// Commands that leave apt's lists in a layer of an image that ships.
+pub(super) fn leftovers<'a>(stages: &[&'a Stage]) -> Vec<Found<'a>> {
+    let mut ships: BTreeSet<&str> = BTreeSet::new();
+    // Each comes after what it starts from.
+    for stage in stages.iter().rev() {
+        if stage.role == Role::Runtime || ships.contains(stage.name.as_str()) {
+            ships.insert(&stage.name);
+            if let Origin::Stage(from) = &stage.from {
+                ships.insert(from);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for stage in stages.iter().filter(|stage| ships.contains(stage.name.as_str())) {
+        for step in &stage.steps {
+            if let Action::Run(run) = &step.action
+                && leaves_lists(run)
+            {
+                let message = "apt's lists stay in the image: they are of no use there";
+                let one = Found::new(stage, Code::AptLeftovers, message);
+                found.push(one.map(|problem| {
+                    problem
+                        .at(&step.at)
+                        .via(&step.via)
+                        .help("give the command apt's cache, or end it with `&& rm -rf /var/lib/apt/lists/*`")
+                }));
+            }
+        }
+    }
+    found
+}
+
+fn leaves_lists(run: &Run) -> bool {
+    let text = match &run.command {
+        Command::Shell(line) => line.clone(),
+        Command::Argv(arguments) => arguments.join(" "),
+        Command::Script { text, .. } => text.clone(),
+    };
+    // A line that goes on is one line.
+    let text = text.replace("\\\n", " ");
+    let words: Vec<&str> = text
+        .split([' ', '\t', '\n', ';', '&', '|', '(', ')'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let updates = words.iter().enumerate().any(|(i, word)| {
+        let program = word.rsplit('/').next().unwrap_or(word);
+        matches!(program, "apt-get" | "apt")
+            && words[i + 1..].iter().find(|word| !word.starts_with('-')) == Some(&"update")
+    });
+    let removes = text.contains("rm ") && text.contains(LISTS);
+    let mounted = run.mounts.iter().any(|mount| match mount {
+        Mount::Cache(cache) => covers(&cache.path),
+        Mount::Tmpfs { path } => covers(path),
+        _ => false,
+    });
+    updates && !removes && !mounted
+}
+
+/// Whether what is mounted here takes the lists.
+fn covers(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    LISTS
+        .strip_prefix(path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Cache;
+
+    #[test]
+    fn what_leaves_lists() {
+        let check = |line: &str, expected: bool| {
+            let run = Run::new(Command::Shell(line.to_owned()));
+            assert_eq!(leaves_lists(&run), expected, "{line}");
+        };
+        check("apt-get update && apt-get install -y curl", true);
+        check("/usr/bin/apt-get -qq update; apt-get install curl", true);
+        check("apt-get update \\\n  && apt-get install -y curl \\\n  && rm -rf /var/lib/apt/lists/*", false);
+        check("apt-get install -y curl", false);
+        check("echo apt-get is old, update it", false);
+        for (path, expected) in
+            [("/var/lib/apt", false), ("/var/lib/apt/lists/", false), ("/var/cache/apt", true)]
+        {
+            let mut run = Run::new(Command::Shell("apt-get update".to_owned()));
+            run.mounts.push(Mount::Cache(Cache::at(path)));
+            assert_eq!(leaves_lists(&run), expected, "{path}");
+        }
+    }
+}
