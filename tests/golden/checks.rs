@@ -185,7 +185,7 @@ fn a_tester_that_nothing_needs() {
             b.runtime("app", Scratch).copy(app.artifact("/out"), "/")
         },
         expect![[r#"
-            +3: no target needs tester `unit`: it would never run
+            +3: no target needs tester `unit`: it would never run [unused-tester]
               help: gate an image by it, or make it a target"#]],
     );
 }
