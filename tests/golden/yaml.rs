@@ -155,6 +155,8 @@ stages:
           node ${node}
         mode: 0600
         owner: node
+      - add-user: app
+        id: 10001
       - user: node
     gates: unit
     entrypoint: [/usr/bin/tini, --]
@@ -172,6 +174,11 @@ stages:
       - copy: /out/init
         from: tools
         to: /init
+      - add-user: app
+        id: 10001
+      - add-user: worker
+        id: 10002
+        home: /home/worker
     nonroot: true
     healthcheck: { http: "http://localhost/health", tool: wget, interval: 10s }
   asked: { role: dev, from: base, healthcheck: { http: "http://localhost/health", tool: python } }
@@ -267,6 +274,7 @@ fn everything(b: &Build, (): ()) -> Targets {
         .copy(b.image("krallin/ubuntu-tini:trusty").file("/usr/bin/tini"), "/usr/bin/tini")
         .mkdir("/data")
         .file("/etc/app.conf", text("node 18\n").mode(0o600).owner("node"))
+        .add_user("app", 10001)
         .user("node")
         .gated_by([&unit])
         .entrypoint(["/usr/bin/tini", "--"])
@@ -298,6 +306,8 @@ fn everything(b: &Build, (): ()) -> Targets {
     let empty = b
         .runtime("empty", Scratch)
         .copy(tools.artifact("/out/init"), "/init")
+        .add_user("app", 10001)
+        .add_user_with_home("worker", 10002, "/home/worker")
         .nonroot()
         .healthcheck(health(HttpTool::Wget).every(secs(10)));
     let asked = base.dev("asked").healthcheck(health(HttpTool::Python));

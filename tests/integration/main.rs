@@ -30,5 +30,6 @@ mod rust_file;
 mod sharing;
 mod step;
 mod support;
+mod users;
 mod yaml;
 mod yaml_editor;

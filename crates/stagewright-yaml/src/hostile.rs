@@ -207,7 +207,7 @@ fn mistakes_behind_an_alias_come_once() {
     wrong(
         &text,
         &expect![[r#"
-            stages.yaml:1:9: none of `run`, `copy`, `env`, `workdir`, `user`, `mkdir`, `file`, `remove`, `symlink`, `cross` is here
+            stages.yaml:1:9: none of `run`, `copy`, `env`, `workdir`, `user`, `mkdir`, `file`, `remove`, `symlink`, `cross`, `add-user` is here
               help: did you mean `run` by `rn`?"#]],
     );
 }

@@ -337,13 +337,34 @@ fn targets_beside_stages() {
 
 #[test]
 fn findings() {
-    keys("allow: latest-images", &expect![[r#"
+    keys(
+        "allow: latest-images",
+        &expect![[r#"
         stages.yaml:11:8: there is no finding `latest-images` to allow
-          help: did you mean `latest-image`?"#]]);
-    keys("    allow: [root-user, all]", &expect![[r#"
+          help: did you mean `latest-image`?"#]],
+    );
+    keys(
+        "    allow: [root-user, all]",
+        &expect![[r#"
         stages.yaml:11:24: there is no finding `all` to allow
-          help: there are apt-leftovers, artifact-never-made, healthcheck-tool, latest-image, root-user, secret-in-env, secret-literal, unused-allow, unused-tester"#]]);
-    steps("- { copy: a, to: b, allow: root-user }", &expect![[r#"
+          help: there are apt-leftovers, artifact-never-made, healthcheck-tool, latest-image, root-user, secret-in-env, secret-literal, unused-allow, unused-tester"#]],
+    );
+    steps(
+        "- { copy: a, to: b, allow: root-user }",
+        &expect![[r#"
         stages.yaml:10:27: there is no key `allow` here
-          help: the keys are `copy`, `to`, `from`, `include`, `exclude`, `owner`, `mode`, `optional`, `parents`, `link`, `unpack`, `when`"#]]);
+          help: the keys are `copy`, `to`, `from`, `include`, `exclude`, `owner`, `mode`, `optional`, `parents`, `link`, `unpack`, `when`"#]],
+    );
+}
+
+#[test]
+fn users() {
+    steps("- { add-user: app }", &expect!["stages.yaml:10:9: `id` is missing here"]);
+    steps("- { add-user: 'app; rm', id: 0, home: home }", &expect![[r#"
+        stages.yaml:10:9: "app; rm" is not a user's name
+          help: up to 32 lower-case letters, digits, `_` and `-`, the first a letter or `_`
+        stages.yaml:10:9: "home" is not a home directory
+          help: an absolute path of letters, digits, `.`, `_` and `-`
+        stages.yaml:10:9: 0 is not the id of a user who is made
+          help: from 1 to 65534; 0 is root, and larger ones are other namespaces'"#]]);
 }

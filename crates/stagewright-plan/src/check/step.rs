@@ -7,7 +7,7 @@ use buildkit_llb::{Graph, Metadata, Op, path};
 use super::begin::Begin;
 use super::stage::{StageCheck, image_problems};
 use super::unknown_stage;
-use crate::plan::{Action, Command, Copy, Git, Http, Mount, Origin, Role, Run, Stage, Step};
+use crate::plan::{Action, Command, Copy, Git, Http, Mount, NewUser, Origin, Role, Run, Stage, Step};
 use crate::problem::Problem;
 
 impl StageCheck<'_> {
@@ -32,6 +32,7 @@ impl StageCheck<'_> {
                 Action::Env { name, value } => self.variable(step, name, value),
                 Action::Workdir { path } => self.path(step, "working directory", path),
                 Action::User { user } => self.owner(step, Some(user)),
+                Action::AddUser(user) => self.new_user(step, user),
                 Action::Mkdir { path, mode, owner } => {
                     self.path(step, "directory", path);
                     self.directory_mode(step, *mode);
@@ -348,6 +349,39 @@ impl StageCheck<'_> {
         }
     }
 
+    /// What no tool takes, or takes for something else.
+    fn new_user(&mut self, step: &Step, user: &NewUser) {
+        let name = user.name.as_str();
+        let is_name = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && name.len() <= 32
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
+        if !is_name {
+            self.at(
+                step,
+                Problem::new(format!("{name:?} is not a user's name"))
+                    .help("up to 32 lower-case letters, digits, `_` and `-`, the first a letter or `_`"),
+            );
+        }
+        if user.id == 0 || user.id >= u32::from(u16::MAX) {
+            self.at(
+                step,
+                Problem::new(format!("{} is not the id of a user who is made", user.id))
+                    .help("from 1 to 65534; 0 is root, and larger ones are other namespaces'"),
+            );
+        }
+        let is_plain = |home: &str| {
+            home.starts_with('/')
+                && path::clean(home) != "/"
+                && home.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        };
+        if let Some(home) = user.home.as_deref().filter(|home| !is_plain(home)) {
+            let problem = Problem::new(format!("{home:?} is not a home directory"));
+            self.at(step, problem.help("an absolute path of letters, digits, `.`, `_` and `-`"));
+        }
+    }
+
     fn owner(&mut self, step: &Step, owner: Option<&String>) {
         if let Some(owner) =
             owner.filter(|o| o.is_empty() || o.contains(char::is_whitespace) || o.starts_with(':'))
@@ -363,7 +397,7 @@ impl StageCheck<'_> {
 
 /// Whether there are files after a step, whatever was there before.
 pub(super) fn fills(step: &Step) -> bool {
-    matches!(step.action, Action::Copy(_) | Action::File { .. })
+    matches!(step.action, Action::Copy(_) | Action::File { .. } | Action::AddUser(_))
 }
 
 fn climbs(path: &str) -> bool {

@@ -12,7 +12,7 @@ use super::role::{
 };
 use super::run::{Argv, Run};
 use super::runtime::{Healthcheck, IntoPorts, NONROOT};
-use crate::plan::{self, Action, Origin};
+use crate::plan::{self, Action, NewUser, Origin};
 use crate::site::Site;
 
 /// A stage of role `R`.
@@ -79,6 +79,21 @@ impl<R: Role> Stage<R> {
     #[track_caller]
     pub fn user(self, user: impl Into<String>) -> Self {
         self.step(Action::User { user: user.into() })
+    }
+
+    /// Makes a user with this id, and a group of the same name and id: one who does not log in and has no home.
+    ///
+    /// By the tools of the image, as Debian, Fedora, Alpine and busybox have them; in a stage from scratch, in
+    /// `/etc/passwd` and `/etc/group`. Then `.user(name)` runs what follows as that user.
+    #[track_caller]
+    pub fn add_user(self, name: impl Into<String>, id: u32) -> Self {
+        self.step(Action::AddUser(NewUser { name: name.into(), id, home: None }))
+    }
+
+    /// The same with a home directory, which is made and belongs to the user.
+    #[track_caller]
+    pub fn add_user_with_home(self, name: impl Into<String>, id: u32, home: impl Into<String>) -> Self {
+        self.step(Action::AddUser(NewUser { name: name.into(), id, home: Some(home.into()) }))
     }
 
     /// Makes a directory with its parents, with mode 755 and owned by root.

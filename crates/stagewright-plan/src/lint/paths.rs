@@ -46,6 +46,10 @@ pub(super) fn made(plan: &Plan, index: &BTreeMap<&str, usize>, stage: &str) -> O
                 cwd = path::resolve(&cwd, path);
                 made.exact.push(cwd.clone());
             }
+            Action::AddUser(user) => {
+                made.exact.extend(["/etc/passwd", "/etc/group"].map(str::to_owned));
+                made.exact.extend(user.home.clone());
+            }
             Action::Env { .. } | Action::User { .. } | Action::Remove { .. } => {}
         }
     }

@@ -18,6 +18,7 @@ mod run;
 mod settings;
 mod sources;
 mod stage;
+mod user;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -106,6 +106,7 @@ pub(super) fn action(action: &Action) -> String {
         Action::Env { name, value } => format!("ENV {name}={value}"),
         Action::Workdir { path } => format!("WORKDIR {path}"),
         Action::User { user } => format!("USER {user}"),
+        Action::AddUser(user) => format!("ADDUSER {} {}", user.name, user.id),
         Action::Mkdir { path, .. } => format!("MKDIR {path}"),
         Action::File { path, .. } => format!("FILE {path}"),
         Action::Remove { path, .. } => format!("REMOVE {path}"),

@@ -114,7 +114,7 @@ impl<'a> Lowering<'a> {
         Ok(mount.with_input(Some(beginning)).selecting("/cache"))
     }
 
-    fn apply_settings(&self, op: &mut ExecOp) {
+    pub(super) fn apply_settings(&self, op: &mut ExecOp) {
         let settings = &self.world.settings;
         op.hostname.clone_from(&settings.hostname);
         op.network = settings.network;
@@ -135,7 +135,7 @@ fn name_socket(op: &mut ExecOp) {
     }
 }
 
-fn arguments(command: &Command, shell: &[String]) -> Vec<String> {
+pub(super) fn arguments(command: &Command, shell: &[String]) -> Vec<String> {
     match command {
         Command::Argv(arguments) => arguments.clone(),
         Command::Shell(line) if shell.is_empty() => {
@@ -149,7 +149,7 @@ fn arguments(command: &Command, shell: &[String]) -> Vec<String> {
 }
 
 /// The stage's environment, then the command's own: a variable stands where it was set last.
-fn environment(run: &Run, state: &State) -> Vec<String> {
+pub(super) fn environment(run: &Run, state: &State) -> Vec<String> {
     let mut env: Vec<&(String, String)> = state.env.iter().collect();
     for own in &run.env {
         env.retain(|known| known.0 != own.0);

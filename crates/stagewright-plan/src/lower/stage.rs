@@ -8,7 +8,7 @@ use buildkit_llb::{
 use super::kept::Kept;
 use super::{ContextKey, LowerError, Lowering, epoch, image, names, platform_of};
 use crate::config::{History, ImageConfig};
-use crate::plan::{Action, Origin, Role, Stage, Step};
+use crate::plan::{Action, NewUser, Origin, Role, Stage, Step};
 
 /// A stage so far.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) config: ImageConfig,
     /// Config of the image that it started from, as it is.
     pub(super) base_config: Option<ImageConfig>,
+    /// The users that were made in it, if it began empty: otherwise its files tell.
+    pub(super) users: Option<Vec<NewUser>>,
     /// The last step of its history, which is kept by [`Steps`]: its config has that of the image that it started from.
     pub(super) recorded: Option<usize>,
     /// The commands of a tester of which everything is kept.
@@ -182,6 +184,10 @@ impl<'a> Lowering<'a> {
                 state.config.config.user.clone_from(user);
                 false
             }
+            Action::AddUser(user) => {
+                state.root = Some(self.user(user, metadata, step, state)?);
+                true
+            }
             Action::Workdir { path } => {
                 let cwd = path::resolve(state.cwd(), path);
                 state.config.config.working_dir.clone_from(&cwd);
@@ -248,7 +254,7 @@ impl<'a> Lowering<'a> {
 
     /// A file, by way of an op of its own: as `COPY <<EOF`, which makes the directories above it. Its name there is
     /// part of the cache key, so it is the one that most heredocs have.
-    fn file_op(
+    pub(super) fn file_op(
         &mut self,
         step: &'a Step,
         path: &str,
@@ -285,6 +291,7 @@ impl State {
             env: Vec::new(),
             config,
             base_config,
+            users: None,
             recorded: None,
             kept: None,
             left: None,
@@ -304,12 +311,15 @@ impl State {
             variant: Some(platform.variant.clone()).filter(|variant| !variant.is_empty()),
             ..ImageConfig::default()
         };
+        // A context that stands in for something has files of its own.
+        let users = root.is_none().then(Vec::new);
         let mut state = Self {
             root,
             platform,
             env: Vec::new(),
             config,
             base_config: None,
+            users,
             recorded: None,
             kept: None,
             left: None,

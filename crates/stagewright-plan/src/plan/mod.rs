@@ -20,7 +20,7 @@ pub use attests::{Attests, Provenance, Sbom};
 pub use origin::{Git, Http, Image, OnPlatform, Origin};
 pub use run::{Cache, Command, Mount, Run, SecretEnv, Sharing};
 pub use runtime::{HealthcheckSpec, Runtime};
-pub use step::{Action, Copy, Step};
+pub use step::{Action, Copy, NewUser, Step};
 
 /// The version of the Plan's form that this crate reads and writes.
 pub const VERSION: u32 = 1;

@@ -60,6 +60,8 @@ pub enum Action {
         /// Name or id, with `:group` if wanted.
         user: String,
     },
+    /// Makes a user, and a group of the same name and id.
+    AddUser(NewUser),
     /// Makes a directory with its parents.
     Mkdir {
         /// The directory, relative to the working directory.
@@ -97,6 +99,19 @@ pub enum Action {
         /// The link, relative to the working directory.
         path: String,
     },
+}
+
+/// A user who does not log in, with a group of the same name and id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The name of both.
+    pub name: String,
+    /// The id of both.
+    pub id: u32,
+    /// The home directory, which is made; without it there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
 }
 
 /// Files that are copied.

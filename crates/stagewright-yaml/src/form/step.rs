@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Flag, Http, Mode, Origin, RunStep, Text};
+use super::{Flag, Http, Mode, Number, Origin, RunStep, Text};
 use crate::read::{At, List, Map};
 
 /// One thing that a stage does.
@@ -31,6 +31,8 @@ pub(crate) enum Step {
     Symlink(SymlinkStep),
     /// Tells a tool which platform to compile for.
     Cross(CrossStep),
+    /// Makes a user.
+    AddUser(AddUserStep),
 }
 
 /// When a step is done: if every arg has (one of) the values given for it. Without it, always.
@@ -184,6 +186,22 @@ pub(crate) struct SymlinkStep {
     pub(crate) symlink: Text,
     /// What the link says.
     pub(crate) target: Text,
+    /// When the step is done.
+    #[serde(default)]
+    pub(crate) when: When,
+}
+
+/// Makes a user who does not log in, and a group of the same name and id.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AddUserStep {
+    /// The name of both.
+    pub(crate) add_user: Text,
+    /// The id of both: from 1 to 65534.
+    pub(crate) id: Number,
+    /// The home directory, which is made; without it there is none.
+    #[serde(default)]
+    pub(crate) home: Option<Text>,
     /// When the step is done.
     #[serde(default)]
     pub(crate) when: When,

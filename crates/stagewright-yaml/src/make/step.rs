@@ -1,6 +1,6 @@
 //! Steps.
 
-use stagewright_plan::plan::{Action, Copy, Step as PlanStep};
+use stagewright_plan::plan::{Action, Copy, NewUser, Step as PlanStep};
 use stagewright_plan::{Cross as _, Problem};
 
 use super::Making;
@@ -20,6 +20,14 @@ impl Making<'_> {
                 (&env.when, variables(pairs))
             }
             Step::Cross(step) => (&step.when, self.cross(step.cross)),
+            Step::AddUser(step) => {
+                let user = NewUser {
+                    name: step.add_user.0.clone(),
+                    id: step.id.0,
+                    home: optional(step.home.as_ref()),
+                };
+                (&step.when, vec![Action::AddUser(user)])
+            }
             Step::Workdir(step) => (&step.when, vec![Action::Workdir { path: step.workdir.0.clone() }]),
             Step::User(step) => (&step.when, vec![Action::User { user: step.user.0.clone() }]),
             Step::Mkdir(step) => {
