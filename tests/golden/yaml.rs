@@ -371,11 +371,11 @@ fn every_stage_and_step_knows_its_lines() {
         unit: 102 [104]
         lint: 106 [106]
         scan: 109 [111, 116, 119]
-        app: 125 [128, 133, 136, 137, 142]
-        empty: 154 [156, 159]
-        asked: 161 []
-        test: 165 []
-        bin: 167 [167]
+        app: 125 [128, 133, 136, 137, 142, 144]
+        empty: 156 [158, 161, 163, 166]
+        asked: 168 []
+        test: 172 []
+        bin: 174 [174]
     "#]]
     .assert_eq(&text);
 }
@@ -426,6 +426,7 @@ fn the_lines_are_in_the_definition() {
         written in stages.yaml 136:8
         written in stages.yaml 137:8
         written in stages.yaml 137:8
+        written in stages.yaml 142:8
         written in stages.yaml 104:8
         written in stages.yaml 104:8
         written in stages.yaml 104:8
@@ -436,6 +437,6 @@ fn the_lines_are_in_the_definition() {
         written in stages.yaml 111:8
         written in stages.yaml 116:8
         written in stages.yaml 119:8
-        written in stages.yaml 143:11"#]]
+        written in stages.yaml 145:11"#]]
     .assert_eq(&lines.join("\n"));
 }

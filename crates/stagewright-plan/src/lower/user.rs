@@ -60,17 +60,27 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Debian's and Fedora's tools, or busybox's. A checked Plan has no word in it that a shell would take for its own.
+/// Debian's and Fedora's tools, Alpine's, or the two files where there are none. A checked Plan has no word in it that a
+/// shell would take for its own.
 fn line(user: &NewUser) -> String {
     let NewUser { name, id, home } = user;
     let (long, short, at) = match home {
         Some(home) => ("--create-home", "", home.as_str()),
         None => ("--no-create-home", " -H", NO_HOME),
     };
+    let (passwd, group) = (passwd(user), group(user));
+    let made = match home {
+        Some(home) => format!(" && mkdir -p {home} && chown {id}:{id} {home}"),
+        None => String::new(),
+    };
     format!(
         "if command -v useradd >/dev/null; then groupadd --gid {id} {name} && useradd --no-log-init --uid {id} \
-         --gid {id} {long} --home-dir {at} --shell {NO_LOGIN} {name}; else addgroup -g {id} {name} && \
-         adduser -D{short} -h {at} -s {NO_LOGIN} -G {name} -u {id} {name}; fi"
+         --gid {id} {long} --home-dir {at} --shell {NO_LOGIN} {name}; \
+         elif command -v adduser >/dev/null; then addgroup -g {id} {name} && \
+         adduser -D{short} -h {at} -s {NO_LOGIN} -G {name} -u {id} {name}; \
+         else echo {} >>/etc/group && echo {} >>/etc/passwd{made}; fi",
+        group.trim_end(),
+        passwd.trim_end(),
     )
 }
 
