@@ -360,11 +360,14 @@ fn findings() {
 #[test]
 fn users() {
     steps("- { add-user: app }", &expect!["stages.yaml:10:9: `id` is missing here"]);
-    steps("- { add-user: 'app; rm', id: 0, home: home }", &expect![[r#"
+    steps(
+        "- { add-user: 'app; rm', id: 0, home: home }",
+        &expect![[r#"
         stages.yaml:10:9: "app; rm" is not a user's name
           help: up to 32 lower-case letters, digits, `_` and `-`, the first a letter or `_`
         stages.yaml:10:9: "home" is not a home directory
           help: an absolute path of letters, digits, `.`, `_` and `-`
         stages.yaml:10:9: 0 is not the id of a user who is made
-          help: from 1 to 65534; 0 is root, and larger ones are other namespaces'"#]]);
+          help: from 1 to 65534; 0 is root, and larger ones are other namespaces'"#]],
+    );
 }
