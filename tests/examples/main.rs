@@ -2,6 +2,7 @@
 //!
 //! One module per example. `cargo xtask examples [NAME…]` runs them with servers of its own.
 
+mod basics;
 mod cache_layers;
 mod db_migrations;
 mod environments;

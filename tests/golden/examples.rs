@@ -71,6 +71,11 @@ fn check(name: &str, sets: &[&[(&str, &str)]]) {
 }
 
 #[test]
+fn basics() {
+    check("basics", &[]);
+}
+
+#[test]
 fn cache_layers() {
     check("cache-layers", &[&[]]);
 }
