@@ -175,7 +175,7 @@ fn a_file_that_is_not_there_is_told() {
 
 #[test]
 fn a_syntax_line_below_the_first_is_warned_of() {
-    let text = format!("{APP}# syntax=stagewright/other:1\n");
+    let text = format!("{APP}# syntax=stagewright/other:1\nallow: root-user\n");
     let (ended, _) = measured(text.as_bytes(), &SYNTAX);
     let ended = ended.expect_success();
     let [warning] = &*ended.progress.warnings else { panic!("one warning\n{ended}") };

@@ -53,6 +53,7 @@ stages:
       - copy: /out
         from: made
         to: /out
+allow: [latest-image, root-user]
 "
     )
 }
