@@ -124,3 +124,8 @@ fn parallel() {
 fn supply_chain() {
     check("supply-chain", &[]);
 }
+
+#[test]
+fn secrets() {
+    check("secrets", &[&[]]);
+}

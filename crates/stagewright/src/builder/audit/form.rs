@@ -32,7 +32,7 @@ pub enum Form {
 pub(super) struct Needle {
     pub(super) form: Form,
     pub(super) bytes: Vec<u8>,
-    /// Whether white space may stand between any two bytes: lines of base64 are broken.
+    /// Whether spaces and line ends may stand between any two bytes: lines of base64 are broken.
     pub(super) spaced: bool,
 }
 

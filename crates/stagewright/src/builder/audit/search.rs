@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::mem;
 use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
+use memchr::memchr3_iter;
 
 use super::form::{Form, needles};
 use crate::builder::Secret;
@@ -17,7 +19,7 @@ const PIECE: usize = 64 << 10;
 pub(super) struct Wanted {
     /// Forms that stand as they are.
     plain: Arc<Automaton>,
-    /// Forms that are found with white space taken out.
+    /// Forms that are found with spaces and line ends taken out.
     spaced: Arc<Automaton>,
 }
 
@@ -88,9 +90,11 @@ impl Wanted {
 impl Search<'_> {
     /// Takes the next bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.plain.push(bytes.iter().copied());
+        self.plain.push([bytes]);
+        let mut begin = 0;
+        let spaces = memchr3_iter(b'\n', b'\r', b' ', bytes).chain([bytes.len()]);
         self.spaced
-            .push(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()));
+            .push(spaces.map(|end| &bytes[mem::replace(&mut begin, end + 1)..end]));
     }
 
     /// What has been found.
@@ -116,8 +120,10 @@ impl<'a> Half<'a> {
         Self { automaton, rest: Vec::new(), found: BTreeSet::new() }
     }
 
-    fn push(&mut self, bytes: impl Iterator<Item = u8>) {
-        self.rest.extend(bytes);
+    fn push<'b>(&mut self, pieces: impl IntoIterator<Item = &'b [u8]>) {
+        for piece in pieces {
+            self.rest.extend_from_slice(piece);
+        }
         let found = self.automaton.matcher.find_overlapping_iter(&self.rest);
         self.found.extend(found.map(|found| found.pattern().as_usize()));
         let done = self.rest.len().saturating_sub(self.automaton.longest - 1);
