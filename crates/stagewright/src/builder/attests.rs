@@ -74,6 +74,7 @@ mod tests {
             role: Role::Runtime,
             gates: Vec::new(),
             exports: vec![Export { exporter: Exporter::new(kind), sent: None }],
+            reports: false,
         };
         let attrs = attrs(&plan, &[order], options).remove("app").unwrap();
         attrs.iter().map(|(key, value)| format!("{key} {value};")).collect()
