@@ -15,6 +15,7 @@ mod monitoring;
 mod parallel;
 #[allow(dead_code, reason = "each example uses what it needs")]
 mod project;
+mod quality_gate;
 mod secrets;
 mod supply_chain;
 

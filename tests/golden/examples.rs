@@ -126,6 +126,11 @@ fn supply_chain() {
 }
 
 #[test]
+fn quality_gate() {
+    check("quality-gate", &[&[]]);
+}
+
+#[test]
 fn secrets() {
     check("secrets", &[&[]]);
 }

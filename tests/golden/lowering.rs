@@ -74,6 +74,25 @@ fn copies_of_a_context() {
 }
 
 #[test]
+fn a_variable_that_was_set_again_keeps_its_place_for_those_who_start_there() {
+    let build = |b: &Build, (): ()| {
+        let base = b.base("base", "busybox").env("A", 1).env("B", 2).env("A", 3).run("before");
+        base.runtime("app").run("after")
+    };
+    let text = printed(&plan_of(build), "app");
+    let env = |line: &str| {
+        let exec = text.split("exec ").find(|exec| exec.starts_with(line)).expect(&text);
+        let variables = exec.lines().filter_map(|line| line.trim().strip_prefix("env "));
+        variables
+            .filter(|it| it.starts_with(['A', 'B']))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(env("/bin/sh -c before"), ["B=2", "A=3"], "{text}");
+    assert_eq!(env("/bin/sh -c after"), ["A=3", "B=2"], "{text}");
+}
+
+#[test]
 fn all_of_a_context_has_no_follow_paths() {
     let build = |b: &Build, (): ()| {
         let src = b.context();

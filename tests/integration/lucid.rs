@@ -185,7 +185,7 @@ async fn questions_are_answered_with_the_knobs() {
         .iter()
         .map(|it| it["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["runtime", "development", "base", "build", "testing"]);
+    assert_eq!(names, ["runtime", "development", "base", "build", "testing", "testing-reports"]);
     assert_eq!(targets["targets"][0]["default"], true, "{targets:#}");
 
     let outline = ask("outline,format=json");

@@ -18,7 +18,7 @@ struct Service {
 
 fn build(b: &Build, service: Service) -> Targets {
     let base = b
-        .base("base", "busybox")
+        .base("base", "busybox:stable")
         .workdir("/srv")
         .file("greeting", text(service.greeting));
     let app = service

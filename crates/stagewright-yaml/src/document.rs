@@ -397,6 +397,17 @@ stages:
                     "line": 26,
                     "column": 3
                   }
+                },
+                {
+                  "name": "unit-reports",
+                  "stage": "unit",
+                  "description": "What `unit` left for people, also if it failed",
+                  "reports": true,
+                  "at": {
+                    "file": "stages.yaml",
+                    "line": 25,
+                    "column": 14
+                  }
                 }
               ]
             }"#]]

@@ -4,9 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the documentation of a finding is, up to its code.
-const PAGES: &str = "https://github.com/stagewright/stagewright/blob/main/docs/checks";
-
 /// What is found in a Plan, or in an image of it, and may be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,10 +98,10 @@ impl Code {
         }
     }
 
-    /// Where to read about it.
+    /// The page about it, in Stagewright's repository.
     #[must_use]
-    pub fn url(self) -> String {
-        format!("{PAGES}/{}.md", self.name())
+    pub fn page(self) -> String {
+        format!("docs/checks/{}.md", self.name())
     }
 
     /// Whether the Plan alone tells: others need what a daemon says.

@@ -150,7 +150,7 @@ pub(super) fn arguments(command: &Command, shell: &[String]) -> Vec<String> {
 
 /// The stage's environment, then the command's own: a variable stands where it was set last.
 pub(super) fn environment(run: &Run, state: &State) -> Vec<String> {
-    let mut env: Vec<&(String, String)> = state.env.iter().collect();
+    let mut env: Vec<&(String, String)> = state.env().collect();
     for own in &run.env {
         env.retain(|known| known.0 != own.0);
         env.push(own);

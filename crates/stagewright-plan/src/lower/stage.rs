@@ -17,8 +17,10 @@ pub(super) struct State {
     pub(super) root: Option<Output>,
     /// The platform of what runs in it.
     pub(super) platform: Platform,
-    /// Environment of its commands. As in the Go client, a variable stands where it was set last.
-    pub(super) env: Vec<(String, String)>,
+    /// Environment of its commands, in the config's order, where a variable that is set again keeps its place.
+    env: Vec<(String, String)>,
+    /// Variables that this stage set again: to its commands they come last, as in the Go client.
+    moved: Vec<String>,
     /// Config of an image of it.
     pub(super) config: ImageConfig,
     /// Config of the image that it started from, as it is.
@@ -69,9 +71,23 @@ impl State {
         }
     }
 
+    /// The environment of a command, in its order.
+    pub(super) fn env(&self) -> impl Iterator<Item = &(String, String)> {
+        let is_moved = |variable: &(String, String)| self.moved.contains(&variable.0);
+        let placed = self.env.iter().filter(move |variable| !is_moved(variable));
+        let moved = self.moved.iter();
+        placed.chain(moved.filter_map(|name| self.env.iter().find(|(known, _)| known == name)))
+    }
+
     fn set_env(&mut self, name: &str, value: &str) {
-        self.env.retain(|(known, _)| known != name);
-        self.env.push((name.to_owned(), value.to_owned()));
+        match self.env.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => {
+                value.clone_into(old);
+                self.moved.retain(|known| known != name);
+                self.moved.push(name.to_owned());
+            }
+            None => self.env.push((name.to_owned(), value.to_owned())),
+        }
         image::set_env(&mut self.config.config.env, name, value);
     }
 }
@@ -101,7 +117,7 @@ impl<'a> Lowering<'a> {
     fn start(&mut self, stage: &'a Stage) -> Result<State, LowerError> {
         let mut state = match (self.substitutes.of_origin(&stage.from), &stage.from) {
             (Some(key), Origin::Image(_)) => self.stood_in(&key),
-            (_, Origin::Stage(from)) => self.take(from),
+            (_, Origin::Stage(from)) => self.take(from).started_from(),
             (_, Origin::Image(image)) => {
                 let (op, config) = self.image(image, &stage.name, &stage.at)?;
                 State::from_image(Some(op.root()), self.world.platform_of(image), config)
@@ -289,6 +305,7 @@ impl State {
             root,
             platform,
             env: Vec::new(),
+            moved: Vec::new(),
             config,
             base_config,
             users: None,
@@ -301,6 +318,13 @@ impl State {
             state.set_env(name, value);
         }
         state
+    }
+
+    /// What a stage that starts from this one begins with: there a variable that was set again has its old place (BuildKit
+    /// v0.33 `frontend/dockerfile/dockerfile2llb/convert.go`).
+    fn started_from(mut self) -> Self {
+        self.moved.clear();
+        self
     }
 
     /// As docker/dockerfile: an empty image has the default `PATH` in its config.
@@ -317,6 +341,7 @@ impl State {
             root,
             platform,
             env: Vec::new(),
+            moved: Vec::new(),
             config,
             base_config: None,
             users,

@@ -58,7 +58,10 @@ fn one(problem: &Problem, text: &dyn Fn(&str) -> Option<String>, style: Style) -
         group = group.element(Level::HELP.message(safe_text(help)));
     }
     if let Some(code) = problem.code {
-        let told = format!("`allow` the finding `{code}` if you want it so; {} tells more", code.url());
+        let told = format!(
+            "`allow` the finding `{code}` if you want it so; Stagewright's {} tells more",
+            code.page()
+        );
         group = group.element(Level::NOTE.message(told));
     }
     style.renderer().render(&[group])

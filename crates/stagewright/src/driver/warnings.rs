@@ -124,7 +124,7 @@ fn warning(problem: &Problem, digest: &str, excerpts: &mut Excerpts<'_>) -> Warn
         level: 1,
         short: format!("{code}{}", problem.message),
         detail: related.chain(via).chain(problem.help.clone()).collect(),
-        url: problem.code.map(Code::url).unwrap_or_default(),
+        url: problem.code.map(Code::page).unwrap_or_default(),
         source,
     }
 }

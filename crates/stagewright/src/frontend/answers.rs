@@ -185,7 +185,7 @@ pub(super) fn lint(
     warnings.extend(doubts.iter().map(|doubt| LintWarning {
         rule: rule(doubt).to_owned(),
         description: doubt.code.map(|code| code.summary().to_owned()).unwrap_or_default(),
-        url: doubt.code.map(Code::url).unwrap_or_default(),
+        url: doubt.code.map(Code::page).unwrap_or_default(),
         detail: Problem { at: None, code: None, ..(*doubt).clone() }.to_string(),
         location: location(doubt),
     }));
