@@ -48,12 +48,12 @@ fn build(b: &Build, (): ()) -> Targets {
     // Runs when the others have ended, well or not: their reports are there in any case.
     let verdict = base
         .tester("verdict")
-        .copy(src.file("gate/verdict.js"), "gate/")
+        .copy(src.file("gate/verdict.mjs"), "gate/")
         .copy(lint.reports(), "reports/lint/")
         .copy(unit.reports(), "reports/unit/")
         .copy(integration.reports(), "reports/integration/")
         .copy(licences.reports(), "reports/licences/")
-        .run("node gate/verdict.js reports summary.txt")
+        .run("node gate/verdict.mjs reports summary.txt")
         .report("/app/summary.txt");
 
     let cart = base

@@ -1,4 +1,4 @@
-// The verdict over everybody's reports: `node gate/verdict.js REPORTS SUMMARY`. It also runs when others have failed, says
+// The verdict over everybody's reports: `node gate/verdict.mjs REPORTS SUMMARY`. It also runs when others have failed, says
 // what each of them found, and judges what none of them can: how much of the code is tested.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
