@@ -48,7 +48,7 @@ fn build(b: &Build, p: Params) -> Targets {
         .copy(src.dir("src"), "src/")
         .user("node")
         .expose(3000)
-        .healthcheck(Healthcheck::http(HttpTool::Node, "http://localhost:3000/health").every(secs(10)))
+        .healthcheck(Healthcheck::http(HttpTool::Node, "http://127.0.0.1:3000/health").every(secs(10)))
         .cmd(["node", "src/server.js"])
         .label(oci::TITLE, "notices")
         .label(oci::VERSION, &p.version)

@@ -36,14 +36,15 @@ fn yaml(name: &str, args: &[(&str, &str)]) -> Plan {
     plan.unwrap_or_else(|problems| panic!("{name}: {problems}"))
 }
 
-/// The targets' names, each with its ops and its image's configuration.
+/// The targets' names, each with its ops, its image's configuration and what that is to carry.
 fn graph(plan: &Plan) -> Vec<(String, String)> {
     let graph = plan.targets.iter().map(|target| {
         let lowered = lowered(plan, &[target.name.as_str()]);
         let built = &lowered.targets[0];
         let ops = without_places(&lowered.graph.definition(built.output).unwrap());
         let config = built.config.as_ref().map(|config| format!("{config:#?}\n"));
-        (target.name.clone(), ops + &config.unwrap_or_default())
+        let attests = plan.stage(&target.stage).map(|stage| format!("{:?}\n", stage.runtime.attests));
+        (target.name.clone(), ops + &config.unwrap_or_default() + &attests.unwrap_or_default())
     });
     let mut graph: Vec<_> = graph.collect();
     graph.sort();
@@ -72,7 +73,7 @@ fn check(name: &str, sets: &[&[(&str, &str)]]) {
 
 #[test]
 fn basics() {
-    check("basics", &[]);
+    check("basics", &[&[]]);
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn parallel() {
 
 #[test]
 fn supply_chain() {
-    check("supply-chain", &[]);
+    check("supply-chain", &[&[], &[("version", "2.0.0"), ("sbom_scanner", "team/scanner:2")]]);
 }
 
 #[test]

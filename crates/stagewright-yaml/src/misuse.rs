@@ -275,6 +275,23 @@ fn configurations() {
           help: the keys are `test`, `interval`, `timeout`, `start-period`, `retries`"#]],
     );
     keys(
+        "    sbom: scanner\n    provenance: full",
+        &expect![[r#"
+            stages.yaml:11:11: `scanner` is neither `true`, `false` nor a scanner's image, as in `scanner:1`
+            stages.yaml:12:17: `full` is none of `min`, `max`"#]],
+    );
+    keys(
+        "    sbom: example.com/Scanner:1",
+        &expect![[r#"
+        stages.yaml:8:11: image name "example.com/Scanner:1" has capital letters in "Scanner": a repository is lower case
+          help: as in `node:18-slim`, `registry.example.com/team/app:1.2` or `name@sha256:…`"#]],
+    );
+    keys("    provenance: true", &expect!["stages.yaml:11:17: `true` is none of `min`, `max`"]);
+    keys(
+        "  more: { role: tester, from: base, sbom: true, provenance: max }",
+        &expect!["stages.yaml:11:3: only an image has runtime configuration, and `more` is a tester stage"],
+    );
+    keys(
         "  more: { role: builder, from: base, nonroot: true, annotations: { a: b } }",
         &expect![[r#"
         stages.yaml:11:3: only an image has runtime configuration, and `more` is a builder stage

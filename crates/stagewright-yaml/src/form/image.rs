@@ -1,4 +1,4 @@
-//! How it is told whether a container is healthy.
+//! How it is told whether a container is healthy, and how an image was built.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -94,4 +94,14 @@ pub(crate) enum HttpTool {
     Node,
     /// python3.
     Python,
+}
+
+/// How much an image tells of how it was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Provenance {
+    /// What it was built from, and when.
+    Min,
+    /// Also every step, and the values of args.
+    Max,
 }

@@ -13,13 +13,13 @@ mod value;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use image::{Healthcheck, HttpTest, HttpTool, Test, TestCommand};
+pub(crate) use image::{Healthcheck, HttpTest, HttpTool, Provenance, Test, TestCommand};
 pub(crate) use origin::{Http, Image, OnPlatform, Origin, PlatformRole, Start};
 pub(crate) use run::{Bound, Cache, CachePreset, Command, Every, Network, RunStep, SecretUse, Sharing};
 pub(crate) use stage::{Role, Stage};
 pub(crate) use step::{Copied, CopyStep, CrossTool, Step, When};
 pub(crate) use target::{Checks, Files};
-pub(crate) use value::{Finding, Flag, Ids, Mode, Number, Path, Port, Text, Time};
+pub(crate) use value::{Finding, Flag, Ids, Mode, Number, Path, Port, Sbom, Text, Time};
 
 use crate::read::{At, List, Map};
 

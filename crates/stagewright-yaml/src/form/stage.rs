@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Finding, Flag, Healthcheck, Port, Start, Step, Text};
+use super::{Finding, Flag, Healthcheck, Port, Provenance, Sbom, Start, Step, Text};
 use crate::read::{At, List, Map};
 
 /// A named part of a build: where it starts, and the steps from there.
@@ -44,6 +44,12 @@ pub(crate) struct Stage {
     /// Annotations of this image: what a registry shows without pulling it.
     #[serde(default)]
     pub(crate) annotations: Map<Text>,
+    /// A list of what is in this image, which it carries: `true` for the daemon's own scanner, or the image of another.
+    #[serde(default)]
+    pub(crate) sbom: Option<Sbom>,
+    /// How much this image tells of how it was built.
+    #[serde(default)]
+    pub(crate) provenance: Option<Provenance>,
     /// Whether containers of this image run as the user and the group 65532, which own nothing.
     #[serde(default)]
     pub(crate) nonroot: Option<At<Flag>>,

@@ -32,6 +32,17 @@ pub(crate) struct Ids(pub(crate) u32, pub(crate) u32);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Port(pub(crate) String);
 
+/// What lists what is in an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sbom {
+    /// Nothing does.
+    Off,
+    /// The daemon's own scanner.
+    Daemon,
+    /// The scanner of this image.
+    By(String),
+}
+
 /// A length of time, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) u64);
@@ -84,6 +95,17 @@ impl<'de> Deserialize<'de> for Port {
                 }
                 _ => Err(format!("`{text}` is not a port, as in `3000` or `53/udp`")),
             }
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Sbom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Parsed("a scanner", |text: &str| match text {
+            "true" => Ok(Self::Daemon),
+            "false" => Ok(Self::Off),
+            image if image.contains([':', '/', '@']) => Ok(Self::By(image.to_owned())),
+            _ => Err(format!("`{text}` is neither `true`, `false` nor a scanner's image, as in `scanner:1`")),
         }))
     }
 }
@@ -181,6 +203,7 @@ schemas! {
         "minimum": 1,
         "maximum": 65535
     }
+    Sbom: { "type": ["boolean", "string"], "pattern": format!("^(true|false)$|[:/@]|{FILLED}") }
     Time: { "type": "string", "pattern": format!("^([0-9.]+(ns|us|µs|ms|s|m|h))+$|{FILLED}") }
     Number: { "type": ["integer", "string"], "pattern": format!("^[0-9]+$|{FILLED}"), "minimum": 0 }
     Flag: { "type": ["boolean", "string"], "pattern": FILLED }

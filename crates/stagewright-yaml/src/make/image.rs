@@ -5,7 +5,9 @@ use stagewright_plan::{NONROOT, Problem};
 
 use super::Making;
 use super::step::words;
-use crate::form::{Healthcheck, HttpTest, HttpTool, Number, Role, Stage, Test, TestCommand, Text, Time};
+use crate::form::{
+    Healthcheck, HttpTest, HttpTool, Number, Provenance, Role, Sbom, Stage, Test, TestCommand, Text, Time,
+};
 use crate::read::{At, Map};
 
 impl Making<'_> {
@@ -21,7 +23,7 @@ impl Making<'_> {
             expose: form.expose.0.iter().map(|port| port.0.clone()).collect(),
             labels: pairs(&form.labels),
             annotations: pairs(&form.annotations),
-            attests: Attests::default(),
+            attests: attests(form),
             healthcheck: form.healthcheck.as_ref().map(|check| self.healthcheck(check)),
             volumes: texts(&form.volumes.0),
             stop_signal: form.stop_signal.as_ref().map(|signal| signal.0.clone()),
@@ -79,6 +81,21 @@ impl Making<'_> {
             );
         }
         std::iter::once("CMD".to_owned()).chain(texts(list)).collect()
+    }
+}
+
+fn attests(form: &Stage) -> Attests {
+    let generator = match &form.sbom {
+        None | Some(Sbom::Off) => None,
+        Some(Sbom::Daemon) => Some(None),
+        Some(Sbom::By(image)) => Some(Some(image.clone())),
+    };
+    Attests {
+        sbom: generator.map(|generator| plan::Sbom { generator }),
+        provenance: form.provenance.map(|provenance| match provenance {
+            Provenance::Min => plan::Provenance::Min,
+            Provenance::Max => plan::Provenance::Max,
+        }),
     }
 }
 
