@@ -36,8 +36,8 @@ pub mod subrequests;
 pub use entry::{Entry, EntryError};
 pub use environment::{Environment, EnvironmentError, is_inside};
 pub use options::{
-    CheckOptions, ContextOptions, EntryOptions, Epoch, NamedContext, NoCache, OptionProblem, Options,
-    OptionsError,
+    AttestOptions, CheckOptions, ContextOptions, EntryOptions, Epoch, NamedContext, NoCache, OptionProblem,
+    Options, OptionsError, Provenance,
 };
 pub use serve::{Frontend, serve};
 pub use stdio::{Stdio, StdioError};

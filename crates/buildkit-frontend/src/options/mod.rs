@@ -69,6 +69,8 @@ pub struct Options {
     pub keep_git_dir: Option<bool>,
     /// Whether git may print its advice.
     pub git_advice: bool,
+    /// What the daemon attaches to an image.
+    pub attests: AttestOptions,
     /// Which rules of the check count, and how much.
     pub check: CheckOptions,
     /// What is asked for in place of a build.
@@ -131,6 +133,24 @@ pub enum Epoch {
     Seconds(i64),
     /// That of `context`, of a named context or of a stage.
     Of(String),
+}
+
+/// What the daemon attaches to an image, by itself: a frontend has no part in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AttestOptions {
+    /// A list of what is in it.
+    pub sbom: bool,
+    /// How it was built.
+    pub provenance: Option<Provenance>,
+}
+
+/// How much is told of how an image was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Provenance {
+    /// What it was built from, and when.
+    Min,
+    /// Also every step.
+    Max,
 }
 
 /// Which rules of the check count, and how much.
@@ -305,6 +325,17 @@ mod tests {
         );
         assert_eq!((arm.name.as_str(), arm.platform.as_ref().unwrap().id()), ("base", "linux/arm64".into()));
         assert_eq!(options.input_metadata["arm"]["containerimage.config"], b"{}");
+    }
+
+    #[test]
+    fn the_larger_provenance_counts() {
+        assert_eq!(read(&[]).attests, AttestOptions { sbom: false, provenance: None });
+        let options = [("attest:SBOM", ""), ("attest:provenance", "mode=min,inline-only=true")];
+        assert_eq!(read(&options).attests, AttestOptions { sbom: true, provenance: Some(Provenance::Min) });
+        for max in ["", "mode=max", "mode=full", "capture-usage=true"] {
+            let options = [("attest:provenance", "mode=min"), ("build-arg:BUILDKIT_ATTEST_PROVENANCE", max)];
+            assert_eq!(read(&options).attests.provenance, Some(Provenance::Max), "{max}");
+        }
     }
 
     #[test]

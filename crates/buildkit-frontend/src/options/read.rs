@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use buildkit_llb::{LinuxResources, Platform};
 
-use super::values::{self, Parsed};
-use super::{ContextOptions, EntryOptions, NamedContext, NoCache, OptionProblem, Options};
+use super::values::{self, Attestation, Parsed};
+use super::{AttestOptions, ContextOptions, EntryOptions, NamedContext, NoCache, OptionProblem, Options};
 
 const BUILD_ARG: &str = "build-arg:";
 
@@ -18,9 +18,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(super) fn read(&mut self) -> Options {
         self.removed();
-        for (kind, key, value) in self.attestations() {
-            self.note(&key, &value, values::attestation(&kind, &value));
-        }
+        let attests = self.attests();
         let platforms = self.value("platform", values::platforms).unwrap_or_default();
         let multi_platform = self.multi_platform(platforms.len());
         let mut cache_imports = self.value("cache-imports", values::cache_imports).unwrap_or_default();
@@ -63,6 +61,7 @@ impl<'a> Reader<'a> {
             epoch: self.text("build-arg:SOURCE_DATE_EPOCH").and_then(values::epoch),
             keep_git_dir: self.value("build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR", values::boolean),
             git_advice: self.value("build-arg:BUILDKIT_GIT_ADVICE", values::boolean).unwrap_or_default(),
+            attests,
             check: self
                 .value("build-arg:BUILDKIT_DOCKERFILE_CHECK", values::check)
                 .unwrap_or_default(),
@@ -167,6 +166,20 @@ impl<'a> Reader<'a> {
             }
         }
         all
+    }
+
+    fn attests(&mut self) -> AttestOptions {
+        let mut attests = AttestOptions::default();
+        for (kind, key, value) in self.attestations() {
+            match self.note(&key, &value, values::attestation(&kind, &value)) {
+                Some(Attestation::Sbom) => attests.sbom = true,
+                Some(Attestation::Provenance(given)) => {
+                    attests.provenance = attests.provenance.max(Some(given));
+                }
+                None => {}
+            }
+        }
+        attests
     }
 
     /// Kinds of attestations that are asked for, each with its key and value.

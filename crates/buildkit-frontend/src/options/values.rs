@@ -11,7 +11,7 @@ use buildkit_llb::{ExtraHost, LinuxResources, Network, Platform, Ulimit};
 use serde::Deserialize;
 
 use super::csv;
-use super::{CheckOptions, Epoch, NoCache};
+use super::{CheckOptions, Epoch, NoCache, Provenance};
 
 /// The largest number of a processor or memory node.
 const MAX_CPU: u32 = 8192;
@@ -179,12 +179,24 @@ pub(super) fn check(text: &str) -> Parsed<CheckOptions> {
     Ok(options)
 }
 
-/// An attestation is made by the daemon; here it is only looked whether it is one.
-pub(super) fn attestation(kind: &str, text: &str) -> Parsed<()> {
-    if !matches!(kind.to_lowercase().as_str(), "sbom" | "provenance") {
-        return Err(format!("`{kind}` is no attestation; use `sbom` or `provenance`"));
+/// Something that the daemon attaches.
+pub(super) enum Attestation {
+    Sbom,
+    Provenance(Provenance),
+}
+
+/// What of an attestation matters to a frontend. The daemon makes it, and judges the rest (BuildKit v0.34
+/// `frontend/attestations/parse.go`, `solver/llbsolver/provenance.go`).
+pub(super) fn attestation(kind: &str, text: &str) -> Parsed<Attestation> {
+    let fields = list(text)?;
+    match kind.to_lowercase().as_str() {
+        "sbom" => Ok(Attestation::Sbom),
+        "provenance" if fields.iter().any(|field| field == "mode=min") => {
+            Ok(Attestation::Provenance(Provenance::Min))
+        }
+        "provenance" => Ok(Attestation::Provenance(Provenance::Max)),
+        _ => Err(format!("`{kind}` is no attestation; use `sbom` or `provenance`")),
     }
-    list(text).map(|_| ())
 }
 
 /// Limits of which none was said are no limits.

@@ -328,6 +328,7 @@ impl Builder {
         texts.extend(options.sources.clone());
         Ok(Request {
             targets,
+            doubts: Vec::new(),
             lock: None,
             build_platform: self.platform(),
             settings,

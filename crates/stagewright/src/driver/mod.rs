@@ -29,7 +29,7 @@ use stagewright_plan::lock::Need;
 use stagewright_plan::lower::{
     self, Abilities, Lowered, LoweredTarget, ResolvedImage, Settings, World, images as images_of,
 };
-use stagewright_plan::{Plan, Site};
+use stagewright_plan::{Plan, Problem, Site};
 
 pub use error::DriveError;
 #[cfg(feature = "frontend")]
@@ -62,6 +62,8 @@ pub(crate) struct Request {
     pub(crate) resolve_mode: ResolveMode,
     /// The texts of the files in which the Plans were written, by the names that sites have for them.
     pub(crate) sources: BTreeMap<String, String>,
+    /// What is doubtful about it beside what its Plans say.
+    pub(crate) doubts: Vec<Problem>,
     /// What its sources are pinned to, if there is a lock.
     pub(crate) lock: Option<Locked>,
     /// Whether a debugger may walk through the result: places are then whole lines, and what need not be done before

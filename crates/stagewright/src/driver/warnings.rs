@@ -64,6 +64,7 @@ pub(super) async fn tell<C: Channel>(
     }
     let warnings: Vec<Warning> = problems
         .into_values()
+        .chain(request.doubts.iter().cloned())
         .take(MOST)
         .map(|problem| warning(&problem, &digest, &mut excerpts))
         .collect();

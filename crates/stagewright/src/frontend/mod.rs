@@ -4,6 +4,7 @@
 //! become a request for the driver, and what is wrong is told with the lines of the file that the user wrote.
 
 mod answers;
+mod attests;
 mod contexts;
 mod fields;
 mod lock;

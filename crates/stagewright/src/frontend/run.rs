@@ -17,7 +17,7 @@ use super::answers::StandIns;
 use super::program::{Asked, Described, Program};
 use super::target::target;
 use super::told::Texts;
-use super::{answers, contexts, lock, settings, told};
+use super::{answers, attests, contexts, lock, settings, told};
 use crate::driver::contexts::GivenContext;
 use crate::driver::warnings::is_pinned;
 use crate::driver::{self, Request};
@@ -150,6 +150,11 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         .collect();
     let sent = written.iter().filter(|(_, text)| text.len() <= MAX_SOURCE);
     let sources: BTreeMap<_, _> = sent.map(|(file, text)| (file.clone(), text.clone())).collect();
+    let doubts = plans
+        .iter()
+        .find_map(|(_, plan)| attests::unordered(plan, &target, options.attests))
+        .into_iter()
+        .collect();
     let request = Request {
         plans,
         targets: vec![target.clone()],
@@ -160,6 +165,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         resolve_mode: options.resolve_mode,
         // The lines of what is not sent are told with the error, and so have to be told from here.
         for_debuggers: sources.len() == written.len(),
+        doubts,
         lock: locked,
         sources,
         multi_platform: options.multi_platform,
