@@ -54,15 +54,27 @@ mod tests {
 
     #[test]
     fn what_the_client_did_not_order_is_told() {
-        told(false, None, &expect![[r#"
+        told(
+            false,
+            None,
+            &expect![[r#"
             `app` goes without the SBOM and the full provenance that it asks for
-            a frontend cannot order it: `docker buildx build --sbom=generator=team/scanner:2 --provenance=mode=max` does, and so does `stagewright build` by itself"#]]);
-        told(true, Some(Given::Min), &expect![[r#"
+            a frontend cannot order it: `docker buildx build --sbom=generator=team/scanner:2 --provenance=mode=max` does, and so does `stagewright build` by itself"#]],
+        );
+        told(
+            true,
+            Some(Given::Min),
+            &expect![[r#"
             `app` goes without the full provenance that it asks for
-            a frontend cannot order it: `docker buildx build --provenance=mode=max` does, and so does `stagewright build` by itself"#]]);
-        told(false, Some(Given::Max), &expect![[r#"
+            a frontend cannot order it: `docker buildx build --provenance=mode=max` does, and so does `stagewright build` by itself"#]],
+        );
+        told(
+            false,
+            Some(Given::Max),
+            &expect![[r#"
             `app` goes without the SBOM that it asks for
-            a frontend cannot order it: `docker buildx build --sbom=generator=team/scanner:2` does, and so does `stagewright build` by itself"#]]);
+            a frontend cannot order it: `docker buildx build --sbom=generator=team/scanner:2` does, and so does `stagewright build` by itself"#]],
+        );
         told(true, Some(Given::Max), &expect![[r#""#]]);
     }
 
