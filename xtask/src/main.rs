@@ -42,6 +42,9 @@ enum Task {
     Examples {
         /// Only these examples.
         names: Vec<String>,
+        /// Measure them instead, each on a daemon of its own, and write a page of the figures: on a quiet machine.
+        #[arg(long)]
+        measure: bool,
     },
     /// Start a private buildkitd and a registry on loopback.
     Up,
@@ -133,7 +136,8 @@ fn run(task: Task) -> Result<()> {
     process::watch_interrupts()?;
     match task {
         Task::Demo => demo::demo(&place),
-        Task::Examples { names } => examples::examples(&place, &names),
+        Task::Examples { names, measure: false } => examples::examples(&place, &names),
+        Task::Examples { names, measure: true } => examples::measure(&place, &names),
         Task::Up => {
             up::up(&place)?;
             up::status(&place);

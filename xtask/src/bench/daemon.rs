@@ -29,14 +29,14 @@ impl Side {
 }
 
 /// A daemon, which stops when this is dropped.
-pub(super) struct BenchDaemon {
+pub(crate) struct BenchDaemon {
     daemon: Daemon,
     buildctl: PathBuf,
 }
 
 impl BenchDaemon {
     /// Starts one that finds images at a registry, if there is one. It throws nothing away in the middle of a round.
-    pub(super) fn start(place: &Place, work: &Path, registry: Option<&str>) -> Result<Self> {
+    pub(crate) fn start(place: &Place, work: &Path, registry: Option<&str>) -> Result<Self> {
         packages::ensure(&packages::SERVERS)?;
         let tools = tools::ensure(place)?;
         let mut options = DaemonOptions::new(tools.join("buildkitd"), state(work));
@@ -48,7 +48,7 @@ impl BenchDaemon {
         Ok(Self { daemon, buildctl: tools.join("buildctl") })
     }
 
-    pub(super) fn stop(self) -> Result<()> {
+    pub(crate) fn stop(self) -> Result<()> {
         self.daemon.stop().context("cannot stop buildkitd")
     }
 
@@ -76,7 +76,7 @@ impl BenchDaemon {
         bench.measure(Some(definition), &command)
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.daemon.endpoint().to_string()
     }
 
@@ -107,7 +107,7 @@ impl BenchDaemon {
 }
 
 /// Stops the daemon of a run that was killed.
-pub(super) fn stop_left(work: &Path) -> Result<()> {
+pub(crate) fn stop_left(work: &Path) -> Result<()> {
     if state(work).exists() {
         Daemon::stop_recorded(state(work)).context("cannot stop buildkitd")?;
     }

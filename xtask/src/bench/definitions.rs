@@ -1,10 +1,14 @@
 //! What is solved, written to files that both clients read.
 
+use std::env::consts::ARCH;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use buildkit_llb::{CopyAction, FileOp, Graph, LocalIdentity, LocalSource, Metadata, MkfileAction, Output};
+use buildkit_llb::{
+    CopyAction, FileOp, Graph, ImageRef, ImageSource, LocalIdentity, LocalSource, Metadata, MkfileAction,
+    Output, Platform,
+};
 
 /// Steps of the small project.
 const STEPS: u32 = 10;
@@ -30,6 +34,19 @@ pub(super) fn project(directory: &Path, key: &str) -> Result<PathBuf> {
         top = graph.add(FileOp::chain(Some(top), [file]), Metadata::default())?.root();
     }
     write(directory, key, &graph, top)
+}
+
+/// Writes a definition that has an image pulled and unpacked, and does nothing that anybody else would do.
+pub(super) fn pulled(directory: &Path, image: &str) -> Result<PathBuf> {
+    let mut graph = Graph::new();
+    let name: ImageRef = image.parse().with_context(|| format!("{image} is no image's name"))?;
+    let source = graph
+        .add(ImageSource::new(name, Platform::new("linux", ARCH).normalized()), Metadata::default())?
+        .root();
+    // Only who writes onto an image makes a daemon unpack it.
+    let file = MkfileAction::new("/bench-pulled", 0o644, String::new());
+    let top = graph.add(FileOp::chain(Some(source), [file]), Metadata::default())?.root();
+    write(directory, "pulled", &graph, top)
 }
 
 fn context(graph: &mut Graph, key: &str) -> Result<Output> {

@@ -4,9 +4,11 @@
 //! medians; `target/bench.json` has them for programs, the table for people. Everything lies in `target/bench`
 //! while it runs, with a buildkitd of its own, so that nothing else is in its cache.
 
-mod daemon;
+mod clients;
+pub(crate) mod daemon;
 mod definitions;
 mod encode;
+mod examples;
 mod frontend;
 mod measure;
 mod noop;
@@ -23,9 +25,10 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 
 use crate::place::Place;
+use clients::{Clients, Need};
 use daemon::BenchDaemon;
-use frontend::Frontends;
 use measure::Bench;
+pub(crate) use rows::median;
 use rows::{Group, ROWS, Report, Samples, Spec};
 
 /// How much is done.
@@ -40,7 +43,7 @@ pub(crate) enum Scale {
 /// Prints the names of all rows.
 pub(crate) fn list() {
     for spec in ROWS {
-        println!("{:28} {}", spec.name, spec.about);
+        println!("{:36} {}", spec.name, spec.about);
     }
 }
 
@@ -72,12 +75,13 @@ fn measure_all(place: &Place, work: &Path, chosen: &[&'static Spec], scale: Scal
     fs::create_dir_all(work).with_context(|| format!("cannot create {}", work.display()))?;
     let bench =
         Bench { programs: tools::ours(place, scale)?, work: work.to_owned(), scale, environment: Vec::new() };
-    if !chosen.iter().any(|spec| spec.group.needs_frontends()) {
+    let need = chosen.iter().map(|spec| spec.group.needs()).max().unwrap_or(Need::Nothing);
+    if need == Need::Nothing {
         return measure_groups(place, bench, None, chosen);
     }
-    let frontends = Frontends::make(place, work)?;
-    let measured = measure_groups(place, bench, Some(&frontends), chosen);
-    let stopped = frontends.stop(place);
+    let clients = Clients::make(place, work, need, scale)?;
+    let measured = measure_groups(place, bench, Some(&clients), chosen);
+    let stopped = clients.stop(place);
     let reports = measured?;
     stopped?;
     Ok(reports)
@@ -86,23 +90,23 @@ fn measure_all(place: &Place, work: &Path, chosen: &[&'static Spec], scale: Scal
 fn measure_groups(
     place: &Place,
     mut bench: Bench,
-    frontends: Option<&Frontends>,
+    clients: Option<&Clients>,
     chosen: &[&'static Spec],
 ) -> Result<Vec<Report>> {
     let mut groups: Vec<Group> = chosen.iter().map(|spec| spec.group).collect();
     groups.dedup();
     let daemon = match groups.iter().any(|group| group.needs_daemon()) {
-        true => Some(BenchDaemon::start(place, &bench.work, frontends.map(Frontends::registry))?),
+        true => Some(BenchDaemon::start(place, &bench.work, clients.map(Clients::registry))?),
         false => None,
     };
-    if let (Some(frontends), Some(daemon)) = (frontends, &daemon) {
-        bench.environment = frontends.environment(&bench.work, daemon)?;
+    if let (Some(clients), Some(daemon)) = (clients, &daemon) {
+        bench.environment = clients.environment(&bench.work, daemon)?;
     }
     let mut reports = Vec::new();
     let mut measured = Ok(());
     for group in groups {
         println!("== {}", group.title());
-        match measure_group(place, &bench, daemon.as_ref(), frontends, group) {
+        match measure_group(place, &bench, daemon.as_ref(), clients, group) {
             Ok(samples) => {
                 let wanted = chosen.iter().filter(|spec| spec.group == group);
                 for spec in wanted {
@@ -125,18 +129,18 @@ fn measure_group(
     place: &Place,
     bench: &Bench,
     daemon: Option<&BenchDaemon>,
-    frontends: Option<&Frontends>,
+    clients: Option<&Clients>,
     group: Group,
 ) -> Result<Samples> {
     let daemon = || daemon.context("there is no daemon");
+    let clients = || clients.context("there are no clients");
     match group {
         Group::Encode(case) => encode::run(place, bench, case),
         Group::NoOp => noop::run(bench, daemon()?),
         Group::Upload(case) => upload::run(bench, daemon()?, case),
         Group::Size => size::run(place, bench),
-        Group::Frontend(case) => {
-            frontend::run(bench, daemon()?, frontends.context("there are no frontends")?, case)
-        }
+        Group::Frontend(case) => frontend::run(bench, daemon()?, clients()?, case),
+        Group::Example(case) => examples::run(place, bench, daemon()?, clients()?, case),
     }
 }
 
@@ -153,10 +157,17 @@ fn choose(names: &[String]) -> Result<Vec<&'static Spec>> {
 }
 
 /// The rows of a smoke run, and the names of those that are left out: their sides are images that take minutes to compile,
-/// and the tests build by ours.
+/// and the tests build by ours; or they are measured as another example is, with the same small project then.
 fn smoke(chosen: Vec<&'static Spec>) -> Result<(Vec<&'static Spec>, Vec<&'static str>)> {
-    let (left_out, rest): (Vec<_>, Vec<_>) =
-        chosen.into_iter().partition(|spec| spec.group.needs_frontends());
+    let example = chosen
+        .iter()
+        .map(|spec| spec.group)
+        .find(|group| group.needs() == Need::Clients);
+    let (left_out, rest): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|spec| match spec.group.needs() {
+        Need::Nothing => false,
+        Need::Clients => Some(spec.group) != example,
+        Need::Frontends => true,
+    });
     let left_out: Vec<_> = left_out.iter().map(|spec| spec.name).collect();
     if rest.is_empty() {
         bail!("a smoke run has none of these rows: {}; measure them without --smoke", left_out.join(", "));
@@ -201,6 +212,8 @@ mod tests {
     fn a_smoke_run_measures_something() {
         let (rows, left_out) = smoke(choose(&[]).unwrap()).unwrap();
         assert_eq!(rows.len() + left_out.len(), ROWS.len());
+        let examples: Vec<_> = rows.iter().filter(|spec| spec.name.starts_with("examples-")).collect();
+        assert!(!examples.is_empty() && examples.iter().all(|spec| spec.group == examples[0].group));
         let error = smoke(choose(&["frontend".to_owned()]).unwrap()).unwrap_err().to_string();
         assert!(error.starts_with("a smoke run has none of these rows: frontend-"), "{error}");
     }

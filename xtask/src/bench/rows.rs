@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::clients::Need;
 use super::daemon::Side;
 use super::encode::{self, Shape};
-use super::{frontend, upload};
+use super::{examples, frontend, upload};
 
 /// The Go client's library.
 const LLB: &str = "client/llb (Go)";
@@ -19,6 +20,10 @@ const BUILDCTL: &str = "buildctl";
 const DOCKERFILE: &str = "docker/dockerfile";
 /// The frontend of Dockerfiles in the daemon itself.
 const BUILTIN: &str = "buildx build";
+/// The same steps by docker buildx, tests and all.
+const BAKE: &str = "buildx bake";
+/// The same work in one stage, by docker buildx.
+const BASELINE: &str = "one stage";
 /// The same build in the other form.
 const YAML: &str = "stages.yaml";
 
@@ -43,6 +48,7 @@ pub(super) enum Group {
     Upload(upload::Case),
     Size,
     Frontend(frontend::Case),
+    Example(examples::Case),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +126,42 @@ pub(super) const ROWS: &[Spec] = &[
     tells("frontend-rust-first", "stages.rs whose crates are not compiled yet, one step new", YAML, RUST),
     tells("frontend-rust-edited", "stages.rs with one line edited, one step new", YAML, RUST),
     time("frontend-rust-unchanged", "stages.rs as it was, all cached", YAML, 1.2, RUST),
+    time("examples-cache-layers-cold", "examples/cache-layers, its image pushed: base images are there, and nothing else", BAKE, 1.1, NODE),
+    time("examples-cache-layers-noop", "the same again", BAKE, 1.1, NODE),
+    time("examples-cache-layers-edit", "after an edit of one line of source", BAKE, 1.1, NODE),
+    time("examples-cache-layers-manifest", "after an edit of the list of dependencies", BAKE, 1.1, NODE),
+    memory("examples-cache-layers-size", "the image's layers, compressed", BAKE, 1.01, NODE),
+    memory("examples-cache-layers-unpacked", "the image's layers, unpacked", BAKE, 1.01, NODE),
+    time("examples-cache-layers-cold-1", "examples/cache-layers cold, beside one stage without cache mounts", BASELINE, 0.5, NODE),
+    tells("examples-cache-layers-noop-1", "the same again", BASELINE, NODE),
+    time("examples-cache-layers-edit-1", "after an edit of one line of source", BASELINE, 0.5, NODE),
+    time("examples-cache-layers-manifest-1", "after an edit of the list of dependencies", BASELINE, 0.5, NODE),
+    memory("examples-cache-layers-size-1", "the image's layers, compressed", BASELINE, 0.7, NODE),
+    memory("examples-cache-layers-unpacked-1", "the image's layers, unpacked", BASELINE, 0.7, NODE),
+    time("examples-go-service-cold", "examples/go-service, its image pushed: base images are there, and nothing else", BAKE, 1.1, GO),
+    time("examples-go-service-noop", "the same again", BAKE, 1.1, GO),
+    time("examples-go-service-edit", "after an edit of one line of source", BAKE, 1.1, GO),
+    time("examples-go-service-manifest", "after an edit of the list of dependencies", BAKE, 1.1, GO),
+    memory("examples-go-service-size", "the image's layers, compressed", BAKE, 1.01, GO),
+    memory("examples-go-service-unpacked", "the image's layers, unpacked", BAKE, 1.01, GO),
+    time("examples-go-service-cold-1", "examples/go-service cold, beside one stage without cache mounts", BASELINE, 0.5, GO),
+    tells("examples-go-service-noop-1", "the same again", BASELINE, GO),
+    time("examples-go-service-edit-1", "after an edit of one line of source", BASELINE, 0.5, GO),
+    time("examples-go-service-manifest-1", "after an edit of the list of dependencies", BASELINE, 0.5, GO),
+    memory("examples-go-service-size-1", "the image's layers, compressed", BASELINE, 0.7, GO),
+    memory("examples-go-service-unpacked-1", "the image's layers, unpacked", BASELINE, 0.7, GO),
+    time("examples-ml-serving-cold", "examples/ml-serving, its image pushed: base images are there, and nothing else", BAKE, 1.1, PYTHON),
+    time("examples-ml-serving-noop", "the same again", BAKE, 1.1, PYTHON),
+    time("examples-ml-serving-edit", "after an edit of one line of source", BAKE, 1.1, PYTHON),
+    time("examples-ml-serving-manifest", "after an edit of the list of dependencies", BAKE, 1.1, PYTHON),
+    memory("examples-ml-serving-size", "the image's layers, compressed", BAKE, 1.01, PYTHON),
+    memory("examples-ml-serving-unpacked", "the image's layers, unpacked", BAKE, 1.01, PYTHON),
+    time("examples-ml-serving-cold-1", "examples/ml-serving cold, beside one stage without cache mounts", BASELINE, 0.5, PYTHON),
+    tells("examples-ml-serving-noop-1", "the same again", BASELINE, PYTHON),
+    time("examples-ml-serving-edit-1", "after an edit of one line of source", BASELINE, 0.5, PYTHON),
+    time("examples-ml-serving-manifest-1", "after an edit of the list of dependencies", BASELINE, 0.5, PYTHON),
+    memory("examples-ml-serving-size-1", "the image's layers, compressed", BASELINE, 0.7, PYTHON),
+    memory("examples-ml-serving-unpacked-1", "the image's layers, unpacked", BASELINE, 0.7, PYTHON),
 ];
 
 const WARM: Group = Group::Frontend(frontend::Case::Warm);
@@ -129,6 +171,9 @@ const MEMORY: Group = Group::Frontend(frontend::Case::Memory);
 const STEPS: Group = Group::Frontend(frontend::Case::Steps);
 const HOST: Group = Group::Frontend(frontend::Case::Host);
 const RUST: Group = Group::Frontend(frontend::Case::Rust);
+const NODE: Group = Group::Example(examples::Case::CacheLayers);
+const GO: Group = Group::Example(examples::Case::GoService);
+const PYTHON: Group = Group::Example(examples::Case::MlServing);
 
 const fn time(name: &'static str, about: &'static str, peer: &'static str, goal: f64, group: Group) -> Spec {
     Spec { name, about, unit: Unit::Seconds, peer: Some(peer), goal: Some(goal), group }
@@ -154,11 +199,15 @@ const fn tells(name: &'static str, about: &'static str, peer: &'static str, grou
 
 impl Group {
     pub(super) fn needs_daemon(self) -> bool {
-        matches!(self, Self::NoOp | Self::Upload(_) | Self::Frontend(_))
+        self.needs() > Need::Nothing || matches!(self, Self::NoOp | Self::Upload(_))
     }
 
-    pub(super) fn needs_frontends(self) -> bool {
-        matches!(self, Self::Frontend(_))
+    pub(super) fn needs(self) -> Need {
+        match self {
+            Self::Encode(_) | Self::NoOp | Self::Upload(_) | Self::Size => Need::Nothing,
+            Self::Example(_) => Need::Clients,
+            Self::Frontend(_) => Need::Frontends,
+        }
     }
 
     /// The names of its rows.
@@ -238,7 +287,7 @@ impl Report {
 }
 
 /// The middle value, or the mean of the two in the middle.
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.get(sorted.len() / 2)?;
@@ -275,13 +324,13 @@ pub(super) fn check(path: &Path, chosen: &[&'static Spec]) -> Result<()> {
 
 /// The rows for people.
 pub(super) fn table(reports: &[Report]) -> String {
-    let mut text = format!("{:26} {:>12} {:>12} {:>8} {:>6}\n", "", "ours", "peer", "ratio", "goal");
+    let mut text = format!("{:34} {:>12} {:>12} {:>8} {:>6}\n", "", "ours", "peer", "ratio", "goal");
     for report in reports {
         let value = |value: Option<f64>| value.map_or_else(String::new, |it| number(it, &report.unit));
         let ratio = report.ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
         let goal = report.goal.map_or_else(String::new, |goal| goal.to_string());
         text.push_str(&format!(
-            "{:26} {:>12} {:>12} {ratio:>8} {goal:>6}{}\n",
+            "{:34} {:>12} {:>12} {ratio:>8} {goal:>6}{}\n",
             report.name,
             value(Some(report.ours)),
             value(report.peer),
@@ -318,7 +367,7 @@ mod tests {
         let text = table(&[row]);
         assert_eq!(
             text.lines().nth(1),
-            Some("noop                            2.000 s      3.500 s    0.571    0.8")
+            Some("noop                                    2.000 s      3.500 s    0.571    0.8")
         );
         assert_eq!(report("size", &samples).unwrap_err().to_string(), "size was not measured");
     }

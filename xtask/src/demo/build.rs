@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use stagewright::{BuildOptions, Builder, Plan};
 
 use super::facts::{Facts, News};
@@ -16,15 +16,15 @@ const TICK: Duration = Duration::from_millis(100);
 const LOG_LINES: usize = 30;
 
 /// A build that succeeded.
-pub(super) struct Built {
-    pub(super) seconds: f64,
-    pub(super) facts: Facts,
-    /// The digest of each image's manifest, by target.
-    pub(super) digests: BTreeMap<String, String>,
+pub(crate) struct Built {
+    pub(crate) seconds: f64,
+    pub(crate) facts: Facts,
+    /// The digest of each image's manifest, by target, if it was exported.
+    pub(crate) digests: BTreeMap<String, String>,
 }
 
 /// Builds to the end.
-pub(super) async fn build(builder: &Builder, plan: &Plan, options: &BuildOptions) -> Result<Built> {
+pub(crate) async fn build(builder: &Builder, plan: &Plan, options: &BuildOptions) -> Result<Built> {
     check_interrupt()?;
     let begin = Instant::now();
     let mut running = builder.build_plan(plan.clone(), options).await?;
@@ -55,13 +55,11 @@ pub(super) async fn build(builder: &Builder, plan: &Plan, options: &BuildOptions
         }
         bail!("cannot build {target}: {failure}");
     }
-    let mut digests = BTreeMap::new();
-    for target in &report.targets {
-        let product = report.product(&target.target);
-        let digest = product.and_then(|product| product.digest.clone());
-        let digest = digest.with_context(|| format!("the daemon gave no digest for {}", target.target))?;
-        digests.insert(target.target.clone(), digest);
-    }
+    let digests = report.targets.iter().filter_map(|target| {
+        let digest = report.product(&target.target)?.digest.clone()?;
+        Some((target.target.clone(), digest))
+    });
+    let digests = digests.collect();
     Ok(Built { seconds, facts, digests })
 }
 

@@ -11,7 +11,7 @@ const RUN: &str = "] RUN ";
 
 /// Everything that a build told, of all its targets together.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// By digest.
     steps: BTreeMap<String, Step>,
     /// The targets that asked for a step, by its digest.
@@ -79,7 +79,7 @@ impl Facts {
     }
 
     /// The commands that ran, rather than being cached.
-    pub(super) fn ran(&self) -> Vec<&str> {
+    pub(crate) fn ran(&self) -> Vec<&str> {
         let ran = self.steps.values().filter(|step| step.name.contains(RUN) && step.runs() > 0);
         let mut names: Vec<&str> = ran.map(|step| step.name.as_str()).collect();
         names.sort_unstable();

@@ -20,6 +20,10 @@ use stagewright_tests::container::Containers;
 use crate::place::Place;
 use crate::{images, up};
 
+pub(crate) use build::{Built, build};
+pub(crate) use project::copy;
+pub(crate) use table::{bytes, count};
+
 /// Shows everything, and stops what it started.
 pub(crate) fn demo(place: &Place) -> Result<()> {
     println!("Setting up: programs, a private buildkitd, a registry, base images.");

@@ -83,7 +83,8 @@ fn development(lock: &str) -> Result<Vec<String>> {
         .collect())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a project without what is made of it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -54,7 +54,7 @@ impl Pair {
 }
 
 /// Bytes in units of thousands.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1_000 => format!("{count} B"),
         1_000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
@@ -63,7 +63,7 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// A count with its noun.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

@@ -28,7 +28,7 @@ const CAPS: &str = "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequ
 /// Compiles it as its releases are, and pushes the image: `CGO_ENABLED=0`, `-ldflags -d` and the tags above, symbols and
 /// all, on an empty filesystem (BuildKit v0.33 `frontend/dockerfile/cmd/dockerfile-frontend/Dockerfile`). Only the version
 /// that it is told is missing.
-pub(super) fn ensure(place: &Place, fixtures: &Fixtures, work: &Path) -> Result<()> {
+pub(in crate::bench) fn ensure(place: &Place, fixtures: &Fixtures, work: &Path) -> Result<()> {
     fs::create_dir_all(work).with_context(|| format!("cannot create {}", work.display()))?;
     process::run(
         Command::new("go")

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::Frontends;
 use super::files::{Project, SMALL};
+use crate::bench::clients::Clients;
 use crate::bench::daemon::{BenchDaemon, Side};
 use crate::bench::measure::Bench;
 use crate::bench::rows::Samples;
@@ -25,7 +25,7 @@ const CRATES: &str = "description~=\"cargo build --offline\"";
 pub(super) fn run(
     bench: &Bench,
     daemon: &BenchDaemon,
-    frontends: &Frontends,
+    clients: &Clients,
     directory: &Path,
 ) -> Result<Samples> {
     let project = Project::make(directory, SMALL)?;
@@ -34,7 +34,7 @@ pub(super) fn run(
             Side::Ours => project.rust(&format!(" {word} in Rust"))?,
             Side::Peer => project.yaml(&format!(" {word} in YAML"))?,
         };
-        Ok(frontends.buildx_build(&file, &project.context))
+        Ok(clients.buildx_build(&file, &project.context))
     };
     for side in [Side::Ours, Side::Peer] {
         bench.measure(None, &command(side, "before")?)?;

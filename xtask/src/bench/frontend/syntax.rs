@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::docker;
 use super::files::{LARGE, Project, SMALL, Shape};
-use super::{Frontends, docker};
+use crate::bench::clients::Clients;
 use crate::bench::daemon::{BenchDaemon, Side};
 use crate::bench::measure::{Bench, Measured};
 use crate::bench::rows::Samples;
@@ -30,11 +31,11 @@ struct Pair {
 
 impl Pair {
     /// Both by `buildx build`, each file with a line that names its frontend. Both are built, so that all is cached.
-    fn of_frontends(bench: &Bench, frontends: &Frontends, directory: &Path, shape: Shape) -> Result<Self> {
+    fn of_frontends(bench: &Bench, clients: &Clients, directory: &Path, shape: Shape) -> Result<Self> {
         let project = Project::make(directory, shape)?;
         let (yaml, dockerfile) = (project.yaml("")?, project.dockerfile(Some("docker/dockerfile:1"))?);
-        let ours = frontends.buildx_build(&yaml, &project.context);
-        let pair = Self { ours, peer: frontends.buildx_build(&dockerfile, &project.context) };
+        let ours = clients.buildx_build(&yaml, &project.context);
+        let pair = Self { ours, peer: clients.buildx_build(&dockerfile, &project.context) };
         pair.build(bench)?;
         Ok(pair)
     }
@@ -95,8 +96,8 @@ impl Pair {
     }
 }
 
-pub(super) fn warm(bench: &Bench, frontends: &Frontends, directory: &Path) -> Result<Samples> {
-    let pair = Pair::of_frontends(bench, frontends, directory, SMALL)?;
+pub(super) fn warm(bench: &Bench, clients: &Clients, directory: &Path) -> Result<Samples> {
+    let pair = Pair::of_frontends(bench, clients, directory, SMALL)?;
     let mut samples = Samples::default();
     pair.time(bench, ROUNDS, "frontend-warm", &mut samples)?;
     Ok(samples)
@@ -106,10 +107,10 @@ pub(super) fn warm(bench: &Bench, frontends: &Frontends, directory: &Path) -> Re
 pub(super) fn cold(
     bench: &Bench,
     daemon: &BenchDaemon,
-    frontends: &Frontends,
+    clients: &Clients,
     directory: &Path,
 ) -> Result<Samples> {
-    let pair = Pair::of_frontends(bench, frontends, directory, SMALL)?;
+    let pair = Pair::of_frontends(bench, clients, directory, SMALL)?;
     let mut samples = Samples::default();
     for round in 0..bench.rounds(FEW_ROUNDS) {
         for side in Side::in_round(round) {
@@ -123,10 +124,10 @@ pub(super) fn cold(
 pub(super) fn memory(
     bench: &Bench,
     daemon: &BenchDaemon,
-    frontends: &Frontends,
+    clients: &Clients,
     directory: &Path,
 ) -> Result<Samples> {
-    let pair = Pair::of_frontends(bench, frontends, directory, SMALL)?;
+    let pair = Pair::of_frontends(bench, clients, directory, SMALL)?;
     let mut samples = Samples::default();
     pair.inside(bench, daemon, |side, it| samples.add(side, "frontend-memory", it.peak))?;
     Ok(samples)
@@ -138,10 +139,10 @@ pub(super) fn memory(
 pub(super) fn steps(
     bench: &Bench,
     daemon: &BenchDaemon,
-    frontends: &Frontends,
+    clients: &Clients,
     directory: &Path,
 ) -> Result<Samples> {
-    let pair = Pair::of_frontends(bench, frontends, directory, LARGE)?;
+    let pair = Pair::of_frontends(bench, clients, directory, LARGE)?;
     let mut samples = Samples::default();
     pair.time(bench, FEW_ROUNDS, "frontend-steps-whole", &mut samples)?;
     pair.inside(bench, daemon, |side, it| {
@@ -152,11 +153,11 @@ pub(super) fn steps(
 }
 
 /// `stagewright build`, which reads the file by itself, beside `buildx build` of a file that names no frontend.
-pub(super) fn host(bench: &Bench, frontends: &Frontends, directory: &Path) -> Result<Samples> {
+pub(super) fn host(bench: &Bench, clients: &Clients, directory: &Path) -> Result<Samples> {
     let project = Project::make(directory, SMALL)?;
     let (yaml, dockerfile) = (project.yaml("")?, project.dockerfile(None)?);
-    let ours = frontends.stagewright_build(&yaml, &project.context);
-    let pair = Pair { ours, peer: frontends.buildx_build(&dockerfile, &project.context) };
+    let ours = clients.stagewright_build(&yaml, &project.context);
+    let pair = Pair { ours, peer: clients.buildx_build(&dockerfile, &project.context) };
     pair.build(bench)?;
     let mut samples = Samples::default();
     pair.time(bench, ROUNDS, "frontend-host", &mut samples)?;

@@ -1,4 +1,12 @@
-//! `cargo xtask examples`: every example built, run and judged, with servers of its own.
+//! `cargo xtask examples`: every example built, run and judged, with servers of its own; or measured.
+
+pub(crate) mod list;
+mod measure;
+mod page;
+pub(crate) mod project;
+mod report;
+pub(crate) mod sizes;
+mod variants;
 
 use std::process::Command;
 
@@ -7,6 +15,8 @@ use anyhow::Result;
 use crate::place::Place;
 use crate::process::run;
 use crate::{images, up};
+
+pub(crate) use measure::measure;
 
 /// Where `cargo` leaves the programs of the examples for the tests that run them.
 const PROGRAMS: [&str; 4] = ["build", "--package", "stagewright-examples", "--bins"];
