@@ -36,7 +36,7 @@ fn build(b: &Build, p: Params) -> Targets {
 
     let lint = b
         .tester("lint", "python:3.11-slim")
-        .workdir("/work")
+        .workdir("/database")
         .copy(src.file("requirements-lint.txt"), "./")
         .run(sh("pip install --require-hashes -r requirements-lint.txt").cache(Cache::pip()))
         .copy(src.file(".sqlfluff"), "./")
@@ -53,7 +53,7 @@ fn build(b: &Build, p: Params) -> Targets {
     // Where a server of their own runs beside the steps' commands.
     let server = b
         .base("server", "postgres:15")
-        .workdir("/work")
+        .workdir("/database")
         .copy(src.dir("tools"), "/usr/local/bin/")
         .copy(&migrate, "/usr/local/bin/")
         .copy(&migrations, "/migrations/")

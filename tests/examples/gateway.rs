@@ -11,10 +11,10 @@ use crate::project::{Build, Project, containers, healthy, stop};
 use crate::support::{program, run, stdout};
 
 /// A certificate for this machine, and its key.
-struct Tls(TempDir);
+pub(crate) struct Tls(TempDir);
 
 impl Tls {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         stdout(
@@ -41,10 +41,14 @@ impl Tls {
     }
 
     fn give<'a>(&self, build: Build<'a>) -> Build<'a> {
-        ["tls.crt", "tls.key"].into_iter().fold(build, |build, name| {
-            let file = self.0.path().join(name);
-            build.args(["--secret", &format!("id={name},src={}", file.display())])
-        })
+        self.secrets()
+            .iter()
+            .fold(build, |build, secret| build.args(["--secret", secret]))
+    }
+
+    /// As the command line takes them.
+    pub(crate) fn secrets(&self) -> [String; 2] {
+        ["tls.crt", "tls.key"].map(|name| format!("id={name},src={}", self.0.path().join(name).display()))
     }
 
     /// Some of the key, as it stands in its file.

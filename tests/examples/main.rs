@@ -4,6 +4,7 @@
 
 mod basics;
 mod cache_layers;
+mod caches;
 mod db_migrations;
 mod environments;
 mod fullstack;

@@ -96,6 +96,7 @@ impl Project {
             parameters,
             arguments,
             environment: Vec::new(),
+            kept: false,
         }
     }
 
@@ -138,6 +139,7 @@ pub(crate) struct Build<'a> {
     parameters: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    kept: bool,
 }
 
 impl Build<'_> {
@@ -163,6 +165,11 @@ impl Build<'_> {
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Pushes nothing: what it makes stays in the daemon's cache.
+    pub(crate) fn kept(self) -> Self {
+        Self { kept: true, ..self }
     }
 
     /// Pushes under another tag than the project's.
@@ -222,13 +229,17 @@ impl Build<'_> {
             .args(&self.parameters)
             .args(&self.arguments);
         command.args(self.targets.iter().flat_map(|name| ["--target", name]));
-        let images = self.images();
-        if !images.is_empty() {
-            command.arg("--push");
-        }
-        for target in images {
-            let name = image(&self.project.repository(&target), &self.tag);
-            command.args(["-t", &format!("{target}={name}")]);
+        if self.kept {
+            command.args(["-o", "type=cacheonly"]);
+        } else {
+            let images = self.images();
+            if !images.is_empty() {
+                command.arg("--push");
+            }
+            for target in images {
+                let name = image(&self.project.repository(&target), &self.tag);
+                command.args(["-t", &format!("{target}={name}")]);
+            }
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = run(command.arg(self.project.path()).env("NO_COLOR", "1"));
@@ -265,6 +276,7 @@ impl Built {
 
 impl fmt::Display for Built {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}\n{}", self.status, self.progress, self.text)
+        // The failure first: what follows may be cut off where it is read.
+        write!(f, "{}\n{}\n{}", self.status, self.text, self.progress)
     }
 }

@@ -8,13 +8,13 @@ use crate::project::{Project, containers, healthy, stop};
 use crate::support::{run, unique, write};
 
 /// A copy of the project with a release key of its own, which is beside the context.
-struct Release {
-    project: Project,
+pub(crate) struct Release {
+    pub(crate) project: Project,
     key: tempfile::NamedTempFile,
 }
 
 impl Release {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (project, key) = (Project::new("secrets"), tempfile::NamedTempFile::new().unwrap());
         let openssl = |args: &[&str]| {
             let output = run(Command::new("openssl").args(args));
@@ -27,7 +27,8 @@ impl Release {
         Self { project, key }
     }
 
-    fn secret(&self) -> String {
+    /// As the command line takes it.
+    pub(crate) fn secret(&self) -> String {
         format!("id=signing_key,src={}", self.key.path().display())
     }
 }

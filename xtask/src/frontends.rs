@@ -32,9 +32,14 @@ const TAG: &str = "1";
 /// What the image of the YAML frontend may have, compressed, in bytes: it is pulled before a first build can begin.
 pub(crate) const YAML_LIMIT: u64 = 2_000_000;
 
+/// How images are compressed that are pulled before a build can begin, also if the daemon has a layer of them in another
+/// form. BuildKit reads it since v0.9.
+const COMPRESSION: [(&str, &str); 3] =
+    [("compression", "zstd"), ("compression-level", "22"), ("force-compression", "true")];
+
 /// Builds them and pushes them. What has not changed since the last time is cached by the daemon.
 pub(crate) fn ensure(place: &Place, fixtures: &Fixtures) -> Result<()> {
-    push(place, program::build, &place.root, fixtures)?;
+    push(place, program::build, &place.root, fixtures, &COMPRESSION)?;
     let registry = Registry::new(&fixtures.registry);
     for member in Pushed::read(&registry, IMAGES[0].1, TAG)?.members {
         check_size(&member.platform, member.size())?;
@@ -72,7 +77,8 @@ pub(crate) fn quick(place: &Place, fixtures: &Fixtures) -> Result<()> {
             targets.product(image.describe_frontend(made, &p))
         })
     };
-    push(place, build, files.path(), fixtures)
+    // As fast as may be: these are pulled from loopback.
+    push(place, build, files.path(), fixtures, &[])
 }
 
 fn push<O>(
@@ -80,6 +86,7 @@ fn push<O>(
     build: impl Fn(&Build, Params) -> O,
     context: &Path,
     fixtures: &Fixtures,
+    attrs: &[(&str, &str)],
 ) -> Result<()>
 where
     O: Outcome,
@@ -91,9 +98,12 @@ where
     for (image, repository) in IMAGES {
         let start = Instant::now();
         let annotations = said.annotations(image.title, image.description);
+        let output = attrs
+            .iter()
+            .fold(Output::push(), |output, (key, text)| output.attr(*key, *text));
         let output = annotations
             .iter()
-            .fold(Output::push(), |output, (key, text)| output.attr(format!("annotation.{key}"), text));
+            .fold(output, |output, (key, text)| output.attr(format!("annotation.{key}"), text));
         let options = BuildOptions::new(context)
             .target(image.target)
             .arg("version", &said.version)

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use anyhow::{Context as _, Result, bail};
 use flate2::read::GzDecoder;
+use ruzstd::decoding::StreamingDecoder;
 use serde::Deserialize;
 use serde_json::Value;
 use stagewright_tests::{Descriptor, Registry};
@@ -97,8 +98,9 @@ impl Member {
     pub(crate) fn file(&self, registry: &Registry, repository: &str, path: &str) -> Result<Vec<u8>> {
         for layer in self.layers.iter().rev() {
             let blob = registry.blob(repository, &layer.digest)?;
-            let found =
-                find(blob, path).with_context(|| format!("cannot read the layer {}", layer.digest))?;
+            let found = decompressed(&layer.media_type, blob)
+                .and_then(|tar| find(tar, path))
+                .with_context(|| format!("cannot read the layer {}", layer.digest))?;
             if let Some(bytes) = found {
                 return Ok(bytes);
             }
@@ -121,8 +123,16 @@ fn manifest(registry: &Registry, repository: &str, reference: &str) -> Result<(S
     Ok((found.digest, manifest))
 }
 
-fn find(layer: impl Read, path: &str) -> io::Result<Option<Vec<u8>>> {
-    let mut archive = tar::Archive::new(GzDecoder::new(layer));
+/// The tar file of a layer.
+fn decompressed<'a>(media_type: &str, layer: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match media_type.ends_with("+zstd") {
+        true => Box::new(StreamingDecoder::new(layer).map_err(io::Error::other)?),
+        false => Box::new(GzDecoder::new(layer)),
+    })
+}
+
+fn find(tar: impl Read, path: &str) -> io::Result<Option<Vec<u8>>> {
+    let mut archive = tar::Archive::new(tar);
     for entry in archive.entries()? {
         let mut entry = entry?;
         let is_file = entry.header().entry_type().is_file();
@@ -139,17 +149,30 @@ fn find(layer: impl Read, path: &str) -> io::Result<Option<Vec<u8>>> {
 mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     use super::*;
 
     #[test]
     fn a_file_is_found_in_a_layer() {
-        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mut tar = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_gnu();
         header.set_size(5);
         tar.append_data(&mut header, "bin/it", b"bytes".as_slice()).unwrap();
-        let layer = tar.into_inner().unwrap().finish().unwrap();
-        assert_eq!(find(&*layer, "bin/it").unwrap().as_deref(), Some(b"bytes".as_slice()));
-        assert_eq!(find(&*layer, "it").unwrap(), None);
+        let tar = tar.into_inner().unwrap();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        io::copy(&mut &*tar, &mut gzip).unwrap();
+        let forms = [
+            ("application/vnd.oci.image.layer.v1.tar+gzip", gzip.finish().unwrap()),
+            (
+                "application/vnd.oci.image.layer.v1.tar+zstd",
+                compress_to_vec(&*tar, CompressionLevel::Fastest),
+            ),
+        ];
+        for (media_type, layer) in forms {
+            let found = |path| find(decompressed(media_type, &*layer).unwrap(), path).unwrap();
+            assert_eq!(found("bin/it").as_deref(), Some(b"bytes".as_slice()), "{media_type}");
+            assert_eq!(found("it"), None, "{media_type}");
+        }
     }
 }

@@ -59,16 +59,17 @@ impl Cache {
         ["/go/pkg/mod", "/root/.cache/go-build"].map(Self::at)
     }
 
-    /// Cargo's registry and its git repositories, where `CARGO_HOME` is `/usr/local/cargo`.
+    /// Cargo's registry and its git repositories, where `CARGO_HOME` is `/usr/local/cargo`. It runs alone: the lock by which
+    /// several of it share them lies beside them, where each step has its own.
     #[must_use]
     pub fn cargo() -> [Self; 2] {
-        ["/usr/local/cargo/registry", "/usr/local/cargo/git"].map(Self::at)
+        ["/usr/local/cargo/registry", "/usr/local/cargo/git"].map(|path| Self::at(path).locked())
     }
 
-    /// Maven's local repository.
+    /// Maven's local repository; it runs alone, as several of it do not lock that.
     #[must_use]
     pub fn maven() -> Self {
-        Self::at("/root/.m2/repository")
+        Self::at("/root/.m2/repository").locked()
     }
 
     /// What Gradle downloads and builds; it runs alone.

@@ -294,6 +294,22 @@ impl<'a> Lowering<'a> {
 }
 
 impl State {
+    /// A stage with nothing of its own.
+    fn new(root: Option<Output>, platform: Platform, config: ImageConfig) -> Self {
+        Self {
+            root,
+            platform,
+            env: Vec::new(),
+            moved: Vec::new(),
+            config,
+            base_config: None,
+            users: None,
+            recorded: None,
+            kept: None,
+            left: None,
+        }
+    }
+
     fn from_image(root: Option<Output>, platform: Platform, config: &ImageConfig) -> Self {
         let base_config = Some(config.clone());
         let mut config = config.clone();
@@ -301,18 +317,7 @@ impl State {
         config.created = None;
         // Triggers are for who starts from the base, not for who starts from this.
         config.config.on_build.clear();
-        let mut state = Self {
-            root,
-            platform,
-            env: Vec::new(),
-            moved: Vec::new(),
-            config,
-            base_config,
-            users: None,
-            recorded: None,
-            kept: None,
-            left: None,
-        };
+        let mut state = Self { base_config, ..Self::new(root, platform, config) };
         for variable in state.config.config.env.clone() {
             let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
             state.set_env(name, value);
@@ -337,18 +342,7 @@ impl State {
         };
         // A context that stands in for something has files of its own.
         let users = root.is_none().then(Vec::new);
-        let mut state = Self {
-            root,
-            platform,
-            env: Vec::new(),
-            moved: Vec::new(),
-            config,
-            base_config: None,
-            users,
-            recorded: None,
-            kept: None,
-            left: None,
-        };
+        let mut state = Self { users, ..Self::new(root, platform, config) };
         state.set_env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         state
     }

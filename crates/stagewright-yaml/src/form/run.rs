@@ -128,9 +128,9 @@ pub(crate) enum CachePreset {
     Uv,
     /// Go's modules and what its compiler made: `/go/pkg/mod` and `/root/.cache/go-build`.
     Go,
-    /// Cargo's registry and git repositories: `/usr/local/cargo/registry` and `/usr/local/cargo/git`.
+    /// Cargo's registry and git repositories, locked: `/usr/local/cargo/registry` and `/usr/local/cargo/git`.
     Cargo,
-    /// Maven's local repository: `/root/.m2/repository`.
+    /// Maven's local repository, locked: `/root/.m2/repository`.
     Maven,
     /// What Gradle downloads and builds, locked: `/root/.gradle`.
     Gradle,

@@ -74,7 +74,7 @@ pub(crate) use output::fields;
 use crate::driver::Request;
 use crate::driver::contexts::GivenContext;
 use crate::sources;
-use audit::Audit;
+use audit::{Audit, Wanted};
 use order::Order;
 use reports::Reports;
 use running::{Sessions, Work};
@@ -402,12 +402,14 @@ impl Builder {
             let session = self.client.session(own).await?;
             sessions.exports.insert(target, (session, exports));
         }
-        for order in orders.iter().filter(|_| options.audit) {
-            let prepared = Audit::prepare(order)?;
-            let session = self.client.session(offer().file_send(prepared.1.service())).await?;
-            sessions
-                .audits
-                .insert(order.target.clone(), Audit::new(options, session, prepared));
+        if options.audit {
+            let wanted = Wanted::new(&options.secrets);
+            for order in orders {
+                let prepared = Audit::prepare(order)?;
+                let session = self.client.session(offer().file_send(prepared.1.service())).await?;
+                let audit = Audit::new(wanted.clone(), session, prepared);
+                sessions.audits.insert(order.target.clone(), audit);
+            }
         }
         Ok(sessions)
     }

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Take};
 use std::path::Path;
 
+use buildkit_client::layout::Descriptor;
+use buildkit_llb::Digest;
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
@@ -47,15 +49,6 @@ struct Document {
     config: Option<Descriptor>,
     #[serde(default)]
     layers: Vec<Descriptor>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Descriptor {
-    media_type: String,
-    digest: String,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
 }
 
 /// Searches an archive.
@@ -236,8 +229,8 @@ fn decompressed(mut stream: BufReader<Take<File>>) -> io::Result<Box<dyn Read>> 
 }
 
 /// The file of a blob in the layout.
-fn blob(digest: &str) -> String {
-    format!("blobs/{}", digest.replace(':', "/"))
+fn blob(digest: &Digest) -> String {
+    format!("blobs/{}", digest.to_string().replace(':', "/"))
 }
 
 /// A blob's file as people write digests.

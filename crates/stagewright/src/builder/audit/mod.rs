@@ -28,9 +28,8 @@ use tokio::task::spawn_blocking;
 pub use form::Form;
 pub(super) use form::{MIN_SECRET, trimmed};
 use log::Logs;
-use search::Wanted;
+pub(super) use search::Wanted;
 
-use super::BuildOptions;
 use super::order::Order;
 
 /// How many leaks an error shows.
@@ -127,7 +126,6 @@ pub struct Audited {
 /// The audit of one target.
 pub(super) struct Audit {
     wanted: Wanted,
-    secrets: usize,
     /// What makes the image that is looked into.
     pub(super) exporter: Exporter,
     /// Where it goes: a session of its own, as exporters are counted from zero in each.
@@ -160,12 +158,11 @@ impl Audit {
     }
 
     pub(super) fn new(
-        options: &BuildOptions,
+        wanted: Wanted,
         session: Session,
         (exporter, exports, directory): (Exporter, Exports, TempDir),
     ) -> Self {
-        let wanted = Wanted::new(&options.secrets);
-        Self { wanted, secrets: options.secrets.len(), exporter, session, exports, directory }
+        Self { wanted, exporter, session, exports, directory }
     }
 
     /// Listens to the target's log.
@@ -186,7 +183,7 @@ impl Audit {
         let logs = heard.logs();
         none_of(searched.leaks.into_iter().chain(logs.leaks()).collect())?;
         Ok(Audited {
-            secrets: self.secrets,
+            secrets: self.wanted.secrets,
             layers: searched.layers,
             documents: searched.documents,
             logs: logs.count(),

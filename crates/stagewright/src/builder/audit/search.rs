@@ -16,7 +16,9 @@ const PIECE: usize = 64 << 10;
 
 /// What is looked for. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Wanted {
+pub(in crate::builder) struct Wanted {
+    /// How many secrets.
+    pub(super) secrets: usize,
     /// Forms that stand as they are.
     plain: Arc<Automaton>,
     /// Forms that are found with spaces and line ends taken out.
@@ -49,15 +51,20 @@ struct Half<'a> {
 
 impl Wanted {
     /// All forms of these secrets, by id.
-    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = (&'a String, &'a Secret)>) -> Self {
-        let (mut plain, mut spaced) = (Vec::new(), Vec::new());
+    pub(in crate::builder) fn new<'a>(secrets: impl IntoIterator<Item = (&'a String, &'a Secret)>) -> Self {
+        let (mut plain, mut spaced, mut count) = (Vec::new(), Vec::new(), 0);
         for (id, secret) in secrets {
+            count += 1;
             for needle in needles(secret.bytes()) {
                 let list = if needle.spaced { &mut spaced } else { &mut plain };
                 list.push(((id.clone(), needle.form), needle.bytes));
             }
         }
-        Self { plain: Arc::new(Automaton::new(plain)), spaced: Arc::new(Automaton::new(spaced)) }
+        Self {
+            secrets: count,
+            plain: Arc::new(Automaton::new(plain)),
+            spaced: Arc::new(Automaton::new(spaced)),
+        }
     }
 
     /// Begins a search.
