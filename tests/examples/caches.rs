@@ -145,6 +145,11 @@ fn of_go_service() {
 }
 
 #[test]
+fn of_microservices() {
+    Both::new("microservices", ("packages/api/src/main.ts", "//")).share();
+}
+
+#[test]
 fn of_ml_serving() {
     Both::new("ml-serving", ("service/app.py", "#")).share();
 }
