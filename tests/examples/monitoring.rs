@@ -49,7 +49,7 @@ fn the_compose_file_starts_what_watches_it() {
     assert_eq!(compose["version"], Value::Null, "nobody reads it");
     let services = compose["services"].as_object().unwrap();
     let names: BTreeSet<&str> = services.keys().map(String::as_str).collect();
-    assert_eq!(names, BTreeSet::from(["grafana", "prometheus", "service"]));
+    assert_eq!(names, BTreeSet::from(["fluentd", "grafana", "jaeger", "prometheus", "service"]));
     for (name, service) in services {
         if let Some(image) = service["image"].as_str() {
             let tag = image.split_once(':').map(|(_, tag)| tag);
@@ -78,6 +78,20 @@ fn the_compose_file_starts_what_watches_it() {
         .as_str()
         .unwrap();
     assert!(password.starts_with("${") && password.contains(":?"), "a password has to be given");
+
+    // Where spans and logs are sent, somebody listens.
+    let spans = services["service"]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        .as_str()
+        .unwrap();
+    assert_eq!(spans, "http://jaeger:4318", "where Jaeger takes them");
+    let logs = &services["service"]["logging"];
+    assert_eq!(logs["driver"], "fluentd");
+    let address = logs["options"]["fluentd-address"].as_str().unwrap();
+    let port = services["fluentd"]["ports"][0].as_str().unwrap();
+    assert_eq!(port, format!("{address}:24224"), "docker sends to {address}");
+    let conf = fs::read_to_string(directory.join("fluentd/fluent.conf")).unwrap();
+    let tag = logs["options"]["tag"].as_str().unwrap();
+    assert!(conf.contains("port 24224") && conf.contains(&format!("<match {tag}.**>")), "{conf}");
 
     // What Prometheus asks, the image serves.
     let exposed = &plan.stages.iter().find(|stage| stage.name == "service").unwrap().runtime.expose;

@@ -1,16 +1,17 @@
-// Routes: GET /greet/NAME, GET /health, GET /metrics. Every request is counted and timed.
+// Routes: GET /greet/NAME, GET /health, GET /metrics. Every request is counted, timed and traced.
 
 import { createMetrics } from './metrics.js';
+import { createTraces } from './traces.js';
 
-export function createApp(metrics = createMetrics()) {
+export function createApp(metrics = createMetrics(), traces = createTraces()) {
   return async (request, response) => {
     const { pathname } = new URL(request.url, 'http://service');
     const route = routeOf(pathname);
-    const end = metrics.start(route);
+    const ends = [metrics.start(route), traces.start(route)];
     const [status, type, body] = await answer(route, pathname, metrics);
     response.writeHead(status, { 'content-type': type });
     response.end(body);
-    end(status);
+    for (const end of ends) end(status);
   };
 }
 
