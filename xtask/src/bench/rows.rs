@@ -132,36 +132,36 @@ pub(super) const ROWS: &[Spec] = &[
     time("examples-cache-layers-manifest", "after an edit of the list of dependencies", BAKE, 1.1, NODE),
     memory("examples-cache-layers-size", "the image's layers, compressed", BAKE, 1.01, NODE),
     memory("examples-cache-layers-unpacked", "the image's layers, unpacked", BAKE, 1.01, NODE),
-    time("examples-cache-layers-cold-1", "examples/cache-layers cold, beside one stage without cache mounts", BASELINE, 0.5, NODE),
-    tells("examples-cache-layers-noop-1", "the same again", BASELINE, NODE),
-    time("examples-cache-layers-edit-1", "after an edit of one line of source", BASELINE, 0.5, NODE),
-    time("examples-cache-layers-manifest-1", "after an edit of the list of dependencies", BASELINE, 0.5, NODE),
-    memory("examples-cache-layers-size-1", "the image's layers, compressed", BASELINE, 0.7, NODE),
-    memory("examples-cache-layers-unpacked-1", "the image's layers, unpacked", BASELINE, 0.7, NODE),
+    time("examples-cache-layers-cold-baseline", "examples/cache-layers cold, beside one stage without cache mounts", BASELINE, 0.5, NODE),
+    tells("examples-cache-layers-noop-baseline", "the same again", BASELINE, NODE),
+    time("examples-cache-layers-edit-baseline", "after an edit of one line of source", BASELINE, 0.5, NODE),
+    time("examples-cache-layers-manifest-baseline", "after an edit of the list of dependencies", BASELINE, 0.5, NODE),
+    memory("examples-cache-layers-size-baseline", "the image's layers, compressed", BASELINE, 0.7, NODE),
+    memory("examples-cache-layers-unpacked-baseline", "the image's layers, unpacked", BASELINE, 0.7, NODE),
     time("examples-go-service-cold", "examples/go-service, its image pushed: base images are there, and nothing else", BAKE, 1.1, GO),
     time("examples-go-service-noop", "the same again", BAKE, 1.1, GO),
     time("examples-go-service-edit", "after an edit of one line of source", BAKE, 1.1, GO),
     time("examples-go-service-manifest", "after an edit of the list of dependencies", BAKE, 1.1, GO),
     memory("examples-go-service-size", "the image's layers, compressed", BAKE, 1.01, GO),
     memory("examples-go-service-unpacked", "the image's layers, unpacked", BAKE, 1.01, GO),
-    time("examples-go-service-cold-1", "examples/go-service cold, beside one stage without cache mounts", BASELINE, 0.5, GO),
-    tells("examples-go-service-noop-1", "the same again", BASELINE, GO),
-    time("examples-go-service-edit-1", "after an edit of one line of source", BASELINE, 0.5, GO),
-    time("examples-go-service-manifest-1", "after an edit of the list of dependencies", BASELINE, 0.5, GO),
-    memory("examples-go-service-size-1", "the image's layers, compressed", BASELINE, 0.7, GO),
-    memory("examples-go-service-unpacked-1", "the image's layers, unpacked", BASELINE, 0.7, GO),
+    time("examples-go-service-cold-baseline", "examples/go-service cold, beside one stage without cache mounts", BASELINE, 0.5, GO),
+    tells("examples-go-service-noop-baseline", "the same again", BASELINE, GO),
+    time("examples-go-service-edit-baseline", "after an edit of one line of source", BASELINE, 0.5, GO),
+    time("examples-go-service-manifest-baseline", "after an edit of the list of dependencies", BASELINE, 0.5, GO),
+    memory("examples-go-service-size-baseline", "the image's layers, compressed", BASELINE, 0.7, GO),
+    memory("examples-go-service-unpacked-baseline", "the image's layers, unpacked", BASELINE, 0.7, GO),
     time("examples-ml-serving-cold", "examples/ml-serving, its image pushed: base images are there, and nothing else", BAKE, 1.1, PYTHON),
     time("examples-ml-serving-noop", "the same again", BAKE, 1.1, PYTHON),
     time("examples-ml-serving-edit", "after an edit of one line of source", BAKE, 1.1, PYTHON),
     time("examples-ml-serving-manifest", "after an edit of the list of dependencies", BAKE, 1.1, PYTHON),
     memory("examples-ml-serving-size", "the image's layers, compressed", BAKE, 1.01, PYTHON),
     memory("examples-ml-serving-unpacked", "the image's layers, unpacked", BAKE, 1.01, PYTHON),
-    time("examples-ml-serving-cold-1", "examples/ml-serving cold, beside one stage without cache mounts", BASELINE, 0.5, PYTHON),
-    tells("examples-ml-serving-noop-1", "the same again", BASELINE, PYTHON),
-    time("examples-ml-serving-edit-1", "after an edit of one line of source", BASELINE, 0.5, PYTHON),
-    time("examples-ml-serving-manifest-1", "after an edit of the list of dependencies", BASELINE, 0.5, PYTHON),
-    memory("examples-ml-serving-size-1", "the image's layers, compressed", BASELINE, 0.7, PYTHON),
-    memory("examples-ml-serving-unpacked-1", "the image's layers, unpacked", BASELINE, 0.7, PYTHON),
+    time("examples-ml-serving-cold-baseline", "examples/ml-serving cold, beside one stage without cache mounts", BASELINE, 0.5, PYTHON),
+    tells("examples-ml-serving-noop-baseline", "the same again", BASELINE, PYTHON),
+    time("examples-ml-serving-edit-baseline", "after an edit of one line of source", BASELINE, 0.5, PYTHON),
+    time("examples-ml-serving-manifest-baseline", "after an edit of the list of dependencies", BASELINE, 0.5, PYTHON),
+    memory("examples-ml-serving-size-baseline", "the image's layers, compressed", BASELINE, 0.7, PYTHON),
+    memory("examples-ml-serving-unpacked-baseline", "the image's layers, unpacked", BASELINE, 0.7, PYTHON),
 ];
 
 const WARM: Group = Group::Frontend(frontend::Case::Warm);
@@ -324,13 +324,13 @@ pub(super) fn check(path: &Path, chosen: &[&'static Spec]) -> Result<()> {
 
 /// The rows for people.
 pub(super) fn table(reports: &[Report]) -> String {
-    let mut text = format!("{:34} {:>12} {:>12} {:>8} {:>6}\n", "", "ours", "peer", "ratio", "goal");
+    let mut text = format!("{:41} {:>12} {:>12} {:>8} {:>6}\n", "", "ours", "peer", "ratio", "goal");
     for report in reports {
         let value = |value: Option<f64>| value.map_or_else(String::new, |it| number(it, &report.unit));
         let ratio = report.ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
         let goal = report.goal.map_or_else(String::new, |goal| goal.to_string());
         text.push_str(&format!(
-            "{:34} {:>12} {:>12} {ratio:>8} {goal:>6}{}\n",
+            "{:41} {:>12} {:>12} {ratio:>8} {goal:>6}{}\n",
             report.name,
             value(Some(report.ours)),
             value(report.peer),
@@ -367,7 +367,7 @@ mod tests {
         let text = table(&[row]);
         assert_eq!(
             text.lines().nth(1),
-            Some("noop                                    2.000 s      3.500 s    0.571    0.8")
+            Some("noop                                           2.000 s      3.500 s    0.571    0.8")
         );
         assert_eq!(report("size", &samples).unwrap_err().to_string(), "size was not measured");
     }

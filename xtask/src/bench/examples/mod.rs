@@ -173,7 +173,8 @@ impl Turns<'_> {
     /// A sample of one way. Ours stands in two rows, one for each peer.
     fn add(&mut self, way: Way, unit: &str, phase: &str, value: f64) -> Result<()> {
         let group = Group::Example(self.case);
-        for (end, peer) in [(phase.to_owned(), Way::Dockerfile), (format!("{phase}-1"), Way::OneStage)] {
+        for (end, peer) in [(phase.to_owned(), Way::Dockerfile), (format!("{phase}-baseline"), Way::OneStage)]
+        {
             let row = group
                 .row(unit, &format!("-{end}"))
                 .with_context(|| format!("there is no row of {end}"))?;

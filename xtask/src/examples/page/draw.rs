@@ -7,7 +7,7 @@ use super::text;
 
 /// Letters of a node's two lines; what is longer is cut.
 const NAME: usize = 19;
-const BELOW: usize = 24;
+const BELOW: usize = 22;
 /// How far an arrow's head, and a gate's diamond, stand before a node.
 const HEAD: f64 = 7.0;
 const DIAMOND: f64 = 6.0;
@@ -102,8 +102,8 @@ fn shape(node: &Node) -> String {
         Some(image) => format!("{kind} · {image}"),
         None => kind.to_owned(),
     };
-    // A tester's ends are round, and a product has a second frame.
-    let radius = if kind == "tester" { NODE.height / 2.0 } else { 4.0 };
+    // A tester's corners are round, and a product has a second frame.
+    let radius = if kind == "tester" { 14.0 } else { 4.0 };
     let (w, h) = (NODE.width, NODE.height);
     let mut shape = format!(
         "<g class=\"node {kind}\"><title>{}: {}</title><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w}\" height=\"{h}\" rx=\"{radius}\"/>",

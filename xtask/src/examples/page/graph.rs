@@ -177,7 +177,11 @@ impl Drawing {
             through.push(Point { x: end.x, y: end.y + middle });
             Edge { from, to, means, points: through }
         });
-        Graph { nodes: self.nodes, edges: edges.collect(), size }
+        let mut edges: Vec<Edge> = edges.collect();
+        for (node, placed) in self.nodes.iter().enumerate() {
+            spread(&mut edges, node, placed.at.y);
+        }
+        Graph { nodes: self.nodes, edges, size }
     }
 
     /// The column of each node: behind all that it is made from, and what nothing comes before as far right as it can.
@@ -202,6 +206,19 @@ impl Drawing {
             }
         }
         columns
+    }
+}
+
+/// Lets the edges that end at a node end beside each other, in the order in which they come.
+fn spread(edges: &mut [Edge], node: usize, top: f64) {
+    let before = |edge: &Edge| edge.points.iter().nth_back(1).map_or(0.0, |point| point.y);
+    let mut ending: Vec<&mut Edge> = edges.iter_mut().filter(|edge| edge.to == node).collect();
+    ending.sort_by(|a, b| before(a).total_cmp(&before(b)));
+    let step = NODE.height / (ending.len() + 1) as f64;
+    for (place, edge) in ending.into_iter().enumerate() {
+        if let Some(end) = edge.points.last_mut() {
+            end.y = top + step * (place + 1) as f64;
+        }
     }
 }
 
@@ -333,6 +350,17 @@ mod tests {
                 let apart = (node.at.x - other.at.x).abs() >= NODE.width
                     || (node.at.y - other.at.y).abs() >= NODE.height;
                 assert!(apart, "{} covers {}", node.name, other.name);
+            }
+        }
+    }
+
+    #[test]
+    fn edges_end_beside_each_other() {
+        let graph = Graph::of(&service()).unwrap();
+        for (at, edge) in graph.edges.iter().enumerate() {
+            let others = graph.edges[at + 1..].iter().filter(|other| other.to == edge.to);
+            for other in others {
+                assert_ne!(edge.points.last(), other.points.last(), "{edge:?} {other:?}");
             }
         }
     }

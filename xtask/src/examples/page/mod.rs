@@ -24,7 +24,7 @@ const LEGEND: &str = r#"<ul class="legend">
 <li><svg width="44" height="12" aria-hidden="true"><path class="edge starts" d="M0 6 L37 6"/><path class="head starts" d="M44 6 L37 2.5 L37 9.5 Z"/></svg> starts from it</li>
 <li><svg width="44" height="12" aria-hidden="true"><path class="edge takes" d="M0 6 L37 6"/><path class="head takes" d="M44 6 L37 2.5 L37 9.5 Z"/></svg> takes files of it</li>
 <li><svg width="44" height="12" aria-hidden="true"><path class="edge waits" d="M0 6 L32 6"/><path class="head waits" d="M32 6 L38 0 L44 6 L38 12 Z"/></svg> a gate: ships only if it has passed</li>
-<li>round ends: a tester</li>
+<li>round corners: a tester</li>
 <li>two frames: what ships</li>
 </ul>
 "#;
@@ -41,7 +41,7 @@ pub(super) fn page(measured: &Measured) -> Result<String> {
         text(&measured.method().join(" ")),
     );
     html.push_str(&overview(measured));
-    html.push_str("<h2>How to read the graphs</h2>\n");
+    html.push_str("<h2 class=\"lead\">How to read the graphs</h2>\n");
     html.push_str(LEGEND);
     for figures in &measured.examples {
         html.push_str(&example(figures).with_context(|| format!("cannot draw {}", figures.name))?);
@@ -52,9 +52,8 @@ pub(super) fn page(measured: &Measured) -> Result<String> {
 /// A line for each example.
 fn overview(measured: &Measured) -> String {
     let mut html = String::from(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"All examples\">\n<table>\n\
-         <caption>All examples; sizes are those of all images together, compressed</caption>\n\
-         <tr><th scope=\"col\">Example</th>",
+        "<h2 class=\"lead\">All examples</h2>\n<p>Sizes are those of all images together, compressed.</p>\n\
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"All examples\">\n<table>\n<tr><th scope=\"col\">Example</th>",
     );
     for column in ["Cold", "No-op", "One edit", "Images", "Builders", "Gates", "Gates add"] {
         let _ = write!(html, "<th scope=\"col\" class=\"number\">{column}</th>");
