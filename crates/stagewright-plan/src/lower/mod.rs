@@ -36,7 +36,7 @@ pub use context::{
 pub use error::LowerError;
 pub use kept::VERDICT_OF;
 pub use settings::{ArgError, NoCache, Settings, Unsupported};
-pub use sources::sources;
+pub use sources::{Remote, RemoteSource, remotes, sources};
 pub use world::{ContextRequest, ImageRequest, ResolvedImage, World, contexts, images, platform_of};
 
 use context::Substitutes;

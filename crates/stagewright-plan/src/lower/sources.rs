@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use buildkit_llb::{ImageRef, Platform};
+use buildkit_llb::{GitSource, HttpSource, ImageRef, Platform};
 
 use super::ContextKey;
+use super::remote::{git_source, http_source};
 use super::world::needs;
 use crate::check::Checked;
-use crate::lock::{LockKey, Need};
+use crate::lock::{Lock, LockKey, Need};
 use crate::plan::{Origin, Stage};
+use crate::site::Site;
 
 /// The images, repositories and files of web servers that these targets need, each once, in the order of a lock. Those that
 /// a given context stands in for are not among them, nor images that are named by their digest alone.
@@ -51,6 +53,51 @@ pub fn sources(
         add(Need { key, asked, written, platform: None, at: at.clone() });
     }
     found.into_values().collect()
+}
+
+/// A repository or a file of a web server, as a build fetches it.
+#[derive(Clone, Debug)]
+pub struct Remote<'a> {
+    /// The name under which it is locked.
+    pub key: LockKey,
+    /// What is fetched, by its pin if there is one.
+    pub source: RemoteSource,
+    /// Where it is named first.
+    pub at: &'a Site,
+}
+
+/// What is fetched.
+#[derive(Clone, Debug)]
+pub enum RemoteSource {
+    /// A repository.
+    Git(Box<GitSource>),
+    /// A file of a web server.
+    Http(Box<HttpSource>),
+}
+
+/// The repositories and files of web servers that these targets fetch, held against a lock. Those that a given context
+/// stands in for are not among them.
+#[must_use]
+pub fn remotes<'a>(
+    checked: &Checked<'a>,
+    targets: &[&str],
+    given: &BTreeSet<ContextKey>,
+    lock: &Lock,
+) -> Vec<Remote<'a>> {
+    // They are the same for every platform.
+    let any = Platform::new("linux", "amd64");
+    let needs = needs(checked, targets, &any, &any, given).remotes;
+    let remotes = needs.into_iter().filter_map(|(origin, at)| {
+        let (key, source) = match origin {
+            Origin::Git(git) => (git.lock_key(), RemoteSource::Git(Box::new(git_source(git, lock)))),
+            Origin::Http(http) => {
+                (LockKey::http(&http.url), RemoteSource::Http(Box::new(http_source(http, lock))))
+            }
+            _ => return None,
+        };
+        Some(Remote { key, source, at })
+    });
+    remotes.collect()
 }
 
 /// The scanner that an image names.

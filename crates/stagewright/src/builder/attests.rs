@@ -7,9 +7,12 @@ use stagewright_plan::plan::{Attests, Provenance, Sbom};
 
 use super::BuildOptions;
 use super::order::Order;
+use super::output::fields;
 
 /// The kinds of exports that can carry something.
 const CARRIERS: [&str; 2] = ["image", "oci"];
+/// The scanner that a daemon takes unless it is told another one.
+const DEFAULT_SCANNER: &str = "docker/buildkit-syft-scanner:stable-1";
 
 /// What the daemon is asked for each target, as attributes of its solve.
 pub(super) fn attrs(
@@ -31,6 +34,17 @@ pub(super) fn attrs(
         (order.target.clone(), attrs.collect())
     };
     orders.iter().map(of).collect()
+}
+
+/// The images that scan for an SBOM (BuildKit v0.34 `frontend/attestations/parse.go`).
+pub(super) fn scanners(attrs: &BTreeMap<String, BTreeMap<String, String>>) -> Vec<String> {
+    let asked = attrs.values().filter_map(|attrs| attrs.get("attest:sbom"));
+    let scanner = |text: &String| {
+        let fields = fields(text).unwrap_or_default();
+        let own = fields.iter().find_map(|field| field.strip_prefix("generator="));
+        own.unwrap_or(DEFAULT_SCANNER).to_owned()
+    };
+    asked.map(scanner).collect()
 }
 
 /// The kinds of attestations with their options (BuildKit v0.34 `frontend/attestations/parse.go`).

@@ -79,6 +79,11 @@ impl Cache {
         self
     }
 
+    /// Where it is, if that is not a directory of this machine.
+    pub(super) fn elsewhere(&self) -> Option<&str> {
+        Some(self.kind.as_str()).filter(|kind| *kind != "local")
+    }
+
     /// Whether it goes into the image itself.
     pub(super) fn is_inline(&self) -> bool {
         self.kind == "inline"

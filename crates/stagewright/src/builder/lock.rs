@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use buildkit_client::{BuildError, BuildRequest};
+use buildkit_client::{BuildError, BuildGateway, BuildRequest, Session};
 use buildkit_gateway::{GatewayResult, Ref};
 use buildkit_llb::{LocalIdentity, Platform};
 use stagewright_plan::Plan;
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::spawn_blocking;
 
 use super::{BuildOptions, Builder, Failure, StartError, served};
-use crate::driver::{self, DriveError};
+use crate::driver::{self, DriveError, Request};
 use crate::lock::{self, FILE, LockFileError, Locked};
 
 /// Which lock file a build has.
@@ -132,16 +132,7 @@ impl Builder {
             choice => choice.path(options).ok_or(RelockError::NoPlace)?,
         };
         let old = load(path.clone()).await.map_err(StartError::from)?;
-        for (platform, plan) in &plans {
-            check(plan).map_err(StartError::from)?;
-            super::fits(plan, platform)?;
-        }
-        let (events, _) = unbounded_channel();
-        let served = served::open(options).await?;
-        let session = self.sessions(&[], options, &served, &events).await?.context;
-        let targets = plans[0].1.targets.iter().map(|target| target.name.clone()).collect();
-        let identity = LocalIdentity::Session(session.id().to_owned());
-        let request = self.request(plans, targets, options, &served, session.id(), &identity)?;
+        let (session, request) = self.all(plans, options).await?;
         let checked = request
             .plans
             .iter()
@@ -172,13 +163,67 @@ impl Builder {
             found = lock::resolve(&gateway, &asked).await?;
             Ok::<_, DriveError>(GatewayResult::single(Ref::scratch()))
         };
-        let answer = self.client.build(BuildRequest::new(&session), drop, drive).await;
-        session.close().await;
-        answer.map_err(|error: BuildError<DriveError>| Failure::from(error))?;
+        self.solve(session, BuildRequest::default(), drive).await?;
         for (key, digest) in found {
             new.pin(key, digest);
         }
         Ok(Relocked { path, old, new })
+    }
+
+    /// Lets the daemon fetch all that any target of these Plans takes from elsewhere, as it is pinned: what an offline build
+    /// needs to be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`]; what nothing pins, and what cannot be had.
+    pub async fn fetch(
+        &self,
+        plans: Vec<(Platform, Arc<Plan>)>,
+        options: &BuildOptions,
+    ) -> Result<(), RelockError> {
+        let locked = locked(options).await.map_err(StartError::from)?;
+        let source_policy = locked.as_ref().map(|locked| lock::policy(&locked.lock));
+        let (session, request) = self.all(plans, options).await?;
+        let request = Request { lock: locked, ..request };
+        let drive = async |gateway| {
+            driver::offline::fetch(&gateway, &request).await?;
+            Ok::<_, DriveError>(GatewayResult::single(Ref::scratch()))
+        };
+        self.solve(session, BuildRequest { source_policy, ..BuildRequest::default() }, drive)
+            .await
+    }
+
+    /// All targets of these Plans, and the session that serves their contexts.
+    async fn all(
+        &self,
+        plans: Vec<(Platform, Arc<Plan>)>,
+        options: &BuildOptions,
+    ) -> Result<(Session, Request), RelockError> {
+        for (platform, plan) in &plans {
+            check(plan).map_err(StartError::from)?;
+            super::fits(plan, platform)?;
+        }
+        let (events, _) = unbounded_channel();
+        let served = served::open(options).await?;
+        let session = self.sessions(&[], options, &served, &events).await?.context;
+        let targets = plans[0].1.targets.iter().map(|target| target.name.clone()).collect();
+        let identity = LocalIdentity::Session(session.id().to_owned());
+        let request = self.request(plans, targets, options, &served, session.id(), &identity)?;
+        Ok((session, request))
+    }
+
+    /// A solve that nothing is told of.
+    async fn solve<F: Future<Output = Result<GatewayResult, DriveError>>>(
+        &self,
+        session: Session,
+        request: BuildRequest,
+        drive: impl FnOnce(BuildGateway) -> F,
+    ) -> Result<(), RelockError> {
+        let request = BuildRequest { session_id: session.id().to_owned(), ..request };
+        let answer = self.client.build(request, drop, drive).await;
+        session.close().await;
+        answer.map_err(|error: BuildError<DriveError>| Failure::from(error))?;
+        Ok(())
     }
 }
 
@@ -222,7 +267,8 @@ impl LockChoice {
 /// The lock that a build has, if it has one.
 pub(crate) async fn locked(options: &BuildOptions) -> Result<Option<Locked>, LockFileError> {
     let must = options.locked || matches!(options.lock, LockChoice::File(_));
-    let strict = options.locked;
+    // An offline build lists what is not pinned together with what is not there.
+    let strict = options.locked && !options.offline;
     let Some(path) = options.lock.path(options) else { return Ok(None) };
     match load(path.clone()).await? {
         Some(lock) => {

@@ -73,6 +73,7 @@ pub(crate) use output::fields;
 
 use crate::driver::Request;
 use crate::driver::contexts::GivenContext;
+use crate::driver::offline::Offline;
 use crate::sources;
 use audit::{Audit, Wanted};
 use order::Order;
@@ -244,6 +245,9 @@ impl Builder {
         let checked = check(&plans[0].1)?;
         let orders = order::orders(&checked, options, self.stores_images())?;
         order::check_given(&checked, &orders, options)?;
+        if options.offline {
+            order::check_offline(options)?;
+        }
         if options.audit {
             order::check_audit(options)?;
         }
@@ -258,7 +262,10 @@ impl Builder {
         let targets = orders.iter().map(|order| order.target.clone()).collect();
         let request = self.request(plans, targets, options, &served, session, &identity)?;
         let source_policy = locked.as_ref().map(|locked| crate::lock::policy(&locked.lock));
-        let request = Request { lock: locked, ..request };
+        let offline = options
+            .offline
+            .then(|| Offline { session: session.to_owned(), scanners: attests::scanners(&attests) });
+        let request = Request { lock: locked, offline, ..request };
         let reports = match &options.reports {
             Some(directory) => {
                 let target = ExportTarget::Directory(directory.clone(), ReceiveOptions::default());
@@ -330,6 +337,7 @@ impl Builder {
             targets,
             doubts: Vec::new(),
             lock: None,
+            offline: None,
             build_platform: self.platform(),
             settings,
             contexts,

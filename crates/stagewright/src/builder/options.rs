@@ -43,6 +43,7 @@ pub struct BuildOptions {
     pub(super) without_attests: BTreeSet<String>,
     pub(super) lock: LockChoice,
     pub(super) locked: bool,
+    pub(crate) offline: bool,
     pub(super) frontends: Option<Vec<Need>>,
     pub(super) sources: BTreeMap<String, String>,
     pub(super) without_caps: BTreeSet<String>,
@@ -82,6 +83,7 @@ impl BuildOptions {
             without_attests: BTreeSet::new(),
             lock: LockChoice::Context,
             locked: false,
+            offline: false,
             frontends: None,
             sources: BTreeMap::new(),
             without_caps: BTreeSet::new(),
@@ -234,6 +236,13 @@ impl BuildOptions {
     /// Refuses sources that nothing pins, and a build without a lock file. Otherwise they are warned of.
     pub fn locked(mut self) -> Self {
         self.locked = true;
+        self
+    }
+
+    /// Takes no source from anywhere but the daemon: refuses a build unless each is pinned, by the lock file or by its own
+    /// digest, and there, with the list of those that are not. What steps do over a network is theirs.
+    pub fn offline(mut self) -> Self {
+        self.offline = true;
         self
     }
 

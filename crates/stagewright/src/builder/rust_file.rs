@@ -41,6 +41,8 @@ pub struct RustFile {
     pub limits: Limits,
     /// What the images are pinned to that compile it.
     pub lock: Lock,
+    /// Whether these images must be pinned, and on the daemon already.
+    pub offline: bool,
 }
 
 impl RustFile {
@@ -54,6 +56,7 @@ impl RustFile {
             no_cache: false,
             limits: Limits::default(),
             lock: Lock::default(),
+            offline: false,
         }
     }
 }
@@ -142,6 +145,9 @@ impl Builder {
         };
         let mut plans = None;
         let drive = async |gateway| {
+            if file.offline {
+                program.prove_offline(&gateway, &file.lock, session.id()).await?;
+            }
             let compiled = program.compile(&gateway).await?;
             let answers = compiled.plans(&gateway, args, platforms).await?;
             let parameters = match answers.first() {

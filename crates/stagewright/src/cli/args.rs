@@ -53,6 +53,10 @@ pub(super) struct BuildArgs {
     /// When a step fails, open a shell with all that it had, on this terminal: `shell` for /bin/sh, or `shell=PROGRAM`
     #[arg(long, value_name = "shell[=PROGRAM]")]
     pub(super) on_error: Option<OnError>,
+    /// Take no image, repository or file from anywhere but the daemon: refuse the build unless each is pinned, by the lock
+    /// file or by its own digest, and there, and list those that are not; steps keep their network, see --network
+    #[arg(long, conflicts_with = "pull")]
+    pub(super) offline: bool,
     /// Give a secret: `id=NAME,src=FILE`, `id=NAME,env=VARIABLE`, or `id=NAME` for the variable or file of that name
     #[arg(long = "secret", value_name = "SECRET")]
     pub(super) secrets: Vec<String>,
@@ -97,6 +101,9 @@ pub(super) struct LockArgs {
     /// Write nothing, and exit with 1 if the lock is not what a new one would be
     #[arg(long, conflicts_with = "update")]
     pub(super) check: bool,
+    /// Let the daemon fetch all that is pinned, too, for builds with --offline
+    #[arg(long, conflicts_with = "check")]
+    pub(super) fetch: bool,
     /// Renew all pins, or those of these sources
     #[arg(
         long,

@@ -110,6 +110,9 @@ async fn start(
     if args.audit_secrets {
         options = options.audit_secrets();
     }
+    if args.offline {
+        options = options.offline();
+    }
     if args.push {
         options = options.push();
     }

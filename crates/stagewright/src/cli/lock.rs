@@ -21,7 +21,7 @@ pub(super) fn run(program: &Program<'_>, args: &LockArgs) -> Result<ExitCode, Cl
     };
     runtime()?.block_on(async {
         let Met { builder, plans, .. } = program.meet(&args.what, &options, Mode::default()).await?;
-        let relocked = builder.lock(plans, &options, &renew).await?;
+        let relocked = builder.lock(plans.clone(), &options, &renew).await?;
         let changes = relocked.changes();
         let lines: String = changes.iter().map(|change| format!("{change}\n")).collect();
         write_out(lines.as_bytes())?;
@@ -30,6 +30,9 @@ pub(super) fn run(program: &Program<'_>, args: &LockArgs) -> Result<ExitCode, Cl
             return Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) });
         }
         relocked.write().await.map_err(crate::builder::StartError::from)?;
+        if args.fetch {
+            builder.fetch(plans, &options).await?;
+        }
         Ok(ExitCode::SUCCESS)
     })
 }

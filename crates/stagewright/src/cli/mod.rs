@@ -152,7 +152,13 @@ impl Program<'_> {
                     notes.iter().for_each(|note| tell(&format!("warning: {note}\n")));
                 }
                 let lock = locked.as_ref().map(|locked| &locked.lock);
-                let how = How { resolve_mode: options.resolve_mode, no_cache, mode, lock };
+                let how = How {
+                    resolve_mode: options.resolve_mode,
+                    no_cache,
+                    mode,
+                    lock,
+                    offline: options.offline,
+                };
                 let told = rust_file::describe(&builder, path, &given, &platforms, how).await?;
                 let plans = platforms.into_iter().enumerate();
                 let plans = plans

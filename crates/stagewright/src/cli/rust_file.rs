@@ -49,6 +49,8 @@ pub(super) struct How<'a> {
     pub(super) mode: Mode,
     /// What the images are pinned to that compile it.
     pub(super) lock: Option<&'a Lock>,
+    /// Whether these images must be on the daemon.
+    pub(super) offline: bool,
 }
 
 /// The text of a build file.
@@ -80,7 +82,7 @@ pub(super) async fn describe(
     platforms: &[Platform],
     how: How<'_>,
 ) -> Result<Told, CliError> {
-    let How { resolve_mode, no_cache, mode, lock } = how;
+    let How { resolve_mode, no_cache, mode, lock, offline } = how;
     let args = Args::of(given).map_err(InputError::from)?;
     let file = RustFile {
         toolchain: args.toolchain,
@@ -88,6 +90,7 @@ pub(super) async fn describe(
         no_cache,
         limits: args.limits,
         lock: lock.cloned().unwrap_or_default(),
+        offline,
         ..RustFile::new(path)
     };
 

@@ -34,6 +34,19 @@ pub(super) async fn resolve<C: Channel>(
     })
 }
 
+/// Asks what a pinned image is that the daemon has, in a layout that has nothing.
+pub(super) async fn resolve_here<C: Channel>(
+    gateway: &Gateway<C>,
+    request: &ImageRequest,
+    layout: &LayoutStore,
+    at: &Site,
+) -> Result<ResolvedImage, DriveError> {
+    let ImageRequest { reference, platform } = request;
+    let log_name = format!("load config of {}", reference.familiar());
+    let config = resolve_layout(gateway, &reference.to_string(), layout, platform, log_name, at).await?;
+    Ok(ResolvedImage { reference: reference.clone(), config })
+}
+
 /// Asks for the config of an image in an OCI layout of the client.
 pub(super) async fn resolve_layout<C: Channel>(
     gateway: &Gateway<C>,

@@ -9,6 +9,7 @@ pub(crate) mod contexts;
 mod error;
 mod given;
 mod images;
+pub(crate) mod offline;
 #[cfg(feature = "frontend")]
 mod remote;
 pub(crate) mod warnings;
@@ -39,6 +40,7 @@ use crate::images::llb_mode;
 use crate::lock::Locked;
 use contexts::GivenContext;
 use given::{Asked, Resolved, Resolver};
+use offline::Offline;
 
 /// The capability of a gateway that takes caches from a frontend.
 const IMPORT_CACHES: &str = "importcaches";
@@ -66,6 +68,8 @@ pub(crate) struct Request {
     pub(crate) doubts: Vec<Problem>,
     /// What its sources are pinned to, if there is a lock.
     pub(crate) lock: Option<Locked>,
+    /// Set for a build that takes no source from anywhere but the daemon.
+    pub(crate) offline: Option<Offline>,
     /// Whether a debugger may walk through the result: places are then whole lines, and what need not be done before
     /// there is a result is left to those who take it.
     pub(crate) for_debuggers: bool,
@@ -114,6 +118,9 @@ pub(crate) async fn prepare<C: Channel>(
         Some(lock) => lock.judge(&needs)?,
         None => Vec::new(),
     };
+    if let Some(offline) = &request.offline {
+        offline::prove_all(gateway, request, offline, &plans, &targets).await?;
+    }
     let mut wanted_images = BTreeMap::new();
     let mut wanted_contexts: BTreeMap<Asked, &Site> = BTreeMap::new();
     for (platform, plan) in &plans {
@@ -136,7 +143,12 @@ pub(crate) async fn prepare<C: Channel>(
             .and_then(|locked| locked.lock.pinned_image(&image.reference));
         let asked = pinned.map(|reference| lower::ImageRequest { reference, ..image.clone() });
         let asked = asked.as_ref().unwrap_or(&image);
-        let resolved = images::resolve(gateway, asked, request.resolve_mode, at).await?;
+        let resolved = match &request.offline {
+            None => images::resolve(gateway, asked, request.resolve_mode, at).await?,
+            Some(offline) => {
+                images::resolve_here(gateway, asked, &offline::layout(&offline.session), at).await?
+            }
+        };
         Ok((image, resolved))
     });
     let resolver = Resolver {

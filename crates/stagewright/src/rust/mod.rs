@@ -22,6 +22,8 @@ use buildkit_gateway::errdefs::{Position, Range};
 use buildkit_gateway::{Channel, FileRange, Gateway, GatewayError, ResolveMode, SolveOptions, Warning};
 use buildkit_llb::{Definition, Digest, ImageRef, LocalIdentity, Platform, SourceFile};
 use futures_util::future::try_join;
+#[cfg(feature = "client")]
+use stagewright_plan::{Site, lock::Lock};
 
 pub use answer::Answer;
 pub use error::RustError;
@@ -30,6 +32,8 @@ pub use toolchain::{TOOLCHAIN, TOOLCHAIN_ARG};
 
 pub(crate) use toolchain::Args;
 
+#[cfg(feature = "client")]
+use crate::driver::offline;
 use crate::images::llb_mode;
 use error::{Texts, sources};
 use files::declared_error;
@@ -159,6 +163,27 @@ impl Program {
             definition: None,
         };
         Ok(Compiled { file, platform: self.platform.clone(), steps, texts })
+    }
+
+    /// Proves that the images that compile the program are pinned, and on the daemon.
+    #[cfg(feature = "client")]
+    pub(crate) async fn prove_offline<C: Channel>(
+        &self,
+        gateway: &Gateway<C>,
+        lock: &Lock,
+        session: &str,
+    ) -> Result<(), RustError> {
+        let at = Site { file: self.file_name.clone(), line: 1, column: 1 };
+        let bundle = match &self.bundle {
+            Bundle::Image(image) => Some(image.clone()),
+            Bundle::Definition(_) => None,
+        };
+        // What is no image's name is told by who pulls it.
+        let images = self.toolchain.parse().ok().into_iter().chain(bundle);
+        let place = offline::Place::Nowhere(session);
+        let sought = images.map(|image| offline::image_in(lock, &image, &self.platform, place, Some(&at)));
+        let proved = offline::ask(gateway, place, sought.collect()).await;
+        proved.map_err(|problems| RustError::Problems { problems, sources: Vec::new() })
     }
 
     /// What rustc says.

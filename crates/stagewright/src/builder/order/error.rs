@@ -146,6 +146,17 @@ pub enum OptionsError {
         /// Why.
         source: PlatformError,
     },
+    /// An offline build that asks registries.
+    #[error("an offline build asks no registry what an image is now: leave out `--pull`, or `--offline`")]
+    OfflinePull,
+    /// An offline build that looks into a cache elsewhere.
+    #[error(
+        "an offline build looks into no cache of the kind {kind}: leave it out, or take one of type=local"
+    )]
+    OfflineCache {
+        /// The kind.
+        kind: String,
+    },
     /// A cache that several targets would write.
     #[error("a cache is written by one target, not by {}: name one with `--target`", .0.join(", "))]
     SharedCache(Vec<String>),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use buildkit_gateway::ResolveMode;
 use stagewright_plan::check::Checked;
 use stagewright_plan::lower::{ContextKey, MAIN_CONTEXT, context_name, contexts};
 
@@ -40,6 +41,17 @@ pub(in crate::builder) fn check_audit(options: &BuildOptions) -> Result<(), Opti
         }
     }
     if options.cache_to.iter().any(Cache::is_whole) { Err(OptionsError::AuditedCache) } else { Ok(()) }
+}
+
+/// Checks that nothing is asked for that is elsewhere.
+pub(in crate::builder) fn check_offline(options: &BuildOptions) -> Result<(), OptionsError> {
+    if options.resolve_mode == ResolveMode::Pull {
+        return Err(OptionsError::OfflinePull);
+    }
+    match options.cache_from.iter().find_map(Cache::elsewhere) {
+        Some(kind) => Err(OptionsError::OfflineCache { kind: kind.to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// Checks that everything that is given has a name that the build knows.

@@ -18,7 +18,7 @@ use stagewright_plan::check::Checked;
 use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
-pub(super) use given::{check_audit, check_given};
+pub(super) use given::{check_audit, check_given, check_offline};
 pub(super) use sent::Sent;
 
 use super::context::ContextSource;
