@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     stagewright::frontend(build)
 }
 
-fn build(b: &Build, knobs: Lucid) -> Targets {
+pub(crate) fn build(b: &Build, knobs: Lucid) -> Targets {
     knobs.check(b);
     let src = b.context();
     let manifests = src.files(["package.json", "package-lock.json"]);

@@ -311,3 +311,34 @@ fn scripts_and_caches() {
             +9: two mounts are at `/a`"#]],
     );
 }
+
+#[test]
+fn words_that_are_missing() {
+    check(
+        line!(),
+        |b, ()| {
+            let src = b.context();
+            let none: [&str; 0] = [];
+            let unit = b
+                .tester("unit", "debian")
+                .copy(src.dir("a").include([""]), "/")
+                .copy(src.files(none), "/b/")
+                .copy(b.context_named("").all(), "/c/")
+                .run(sh("make").ssh(""))
+                .report("");
+            b.runtime("app", "debian")
+                .entrypoint([""])
+                .volume("data")
+                .sbom_by("Scanner")
+                .gated_by(&unit)
+        },
+        expect![[""]],
+    );
+}
+
+#[test]
+fn a_parameter_that_nobody_has() {
+    let build = |b: &Build, (): ()| b.runtime("app", "debian");
+    let problems = plan(build, &[("node", "18")]).expect_err("there is no parameter").to_string();
+    assert!(problems.contains("this build has no parameters"), "{problems}");
+}

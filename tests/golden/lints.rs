@@ -12,7 +12,14 @@ use stagewright_plan::{
 };
 use stagewright_yaml::Document;
 
-use crate::world::plan_of;
+use crate::world::{lowered, plan_of};
+
+#[allow(dead_code, reason = "its `main` is for those who run it")]
+#[path = "../../examples/lucid/main.rs"]
+mod lucid;
+#[allow(dead_code, reason = "its `main` is for those who run it")]
+#[path = "../../examples/service/stages.rs"]
+mod recipe;
 
 fn warnings(plan: &Plan) -> Vec<Problem> {
     lint(&check(plan).unwrap(), &|_| false)
@@ -296,6 +303,34 @@ fn nothing_is_doubtful_in_the_examples() {
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         let plan = read(&text).unwrap_or_else(|problems| panic!("{}: {problems}", file.display()));
-        assert_eq!(warnings(&plan), [], "{}", file.display());
+        assert_eq!(all_found(&plan), [] as [&str; 0], "{}", file.display());
+    }
+}
+
+/// Everything that is found in a Plan and in its images, on Debian with a little environment.
+fn all_found(plan: &Plan) -> Vec<String> {
+    let targets: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    let lowered = lowered(plan, &targets);
+    let images = lowered.targets.iter();
+    let images: Vec<_> = images
+        .filter_map(|target| Some((target.name.as_str(), target.config.as_ref()?)))
+        .collect();
+    let checked = check(plan).unwrap();
+    let of_images = lint_images(&checked, &images);
+    warnings(plan)
+        .into_iter()
+        .chain(of_images)
+        .map(|found| found.to_string())
+        .collect()
+}
+
+/// Those without a `stages.yaml`.
+#[test]
+fn nothing_is_doubtful_in_the_examples_that_are_programs_alone() {
+    assert_eq!(all_found(&plan_of(recipe::build)), [] as [&str; 0], "service");
+    for environment in ["production", "development", "testing"] {
+        let given = [("BUILD_ENVIRONMENT", environment), ("VERSION", "1.2.3")];
+        let plan = stagewright_plan::plan(lucid::build, &given).unwrap();
+        assert_eq!(all_found(&plan), [] as [&str; 0], "lucid {environment}");
     }
 }
