@@ -28,4 +28,6 @@ pub(crate) fn build(b: &Build, (): ()) -> Stage<role::Runtime> {
         .label("moby.buildkit.frontend.network.none", "true")
         .label("moby.buildkit.frontend.caps", stagewright::FRONTEND_CAPS)
         .entrypoint(["/frontend"])
+        // A daemon runs it as root, in a container without network, whatever its image says.
+        .allow("root-user")
 }

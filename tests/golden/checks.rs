@@ -332,7 +332,17 @@ fn words_that_are_missing() {
                 .sbom_by("Scanner")
                 .gated_by(&unit)
         },
-        expect![[""]],
+        expect![[r#"
+            +6: "" is not a pattern
+            +7: nothing is copied: the list of paths is empty
+            +8: a context without a name
+            +9: the id of an ssh agent is empty
+              help: the usual one is `default`
+            +10: "" is not the path of a report
+            +11: image name "Scanner" has capital letters in "Scanner": a repository is lower case
+              help: as in `node:18-slim`, `registry.example.com/team/app:1.2` or `name@sha256:…`
+            +11: the entrypoint of `app` is an empty word
+            +11: the volume `data` is not an absolute path"#]],
     );
 }
 

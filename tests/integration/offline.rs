@@ -15,7 +15,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
-use crate::support::{Ended, directory, end, program, run};
+use crate::support::{Ended, directory, end, program, run, write};
 
 /// A way to a server, which can be cut.
 struct Wire {
@@ -168,7 +168,9 @@ async fn what_is_pinned_and_there_needs_no_network() {
 }
 
 /// An image that nothing was run in is known to the daemon, but its layers are not there.
-#[tokio::test]
+///
+/// The wires need a thread while a command is waited for.
+#[tokio::test(flavor = "multi_thread")]
 async fn an_image_without_its_layers_is_not_there() {
     let world = World::new().await;
     let stages = "stages:\n  app:\n    role: runtime\n    from: busybox:latest\n    nonroot: true\n";
@@ -188,6 +190,24 @@ async fn an_image_without_its_layers_is_not_there() {
     succeeds(&["lock", "--fetch"]);
     world.registry.task.abort();
     succeeds(&["build", "--offline", "."]);
+
+    // What nobody names in the build is needed, too.
+    let sbom = ["build", "--offline", "--sbom", "-o", "type=oci,dest=app.tar", "."];
+    let (code, told) = stagewright(&world, project, &sbom);
+    assert!(code == Some(1) && told.contains("`docker/buildkit-syft-scanner:stable-1`"), "{told}");
+    assert_eq!(told.matches("is not pinned").count(), 1, "{told}");
+    write(&project.join("stages.rs"), "fn main() {}\n");
+    let compiled = ["build", "--offline", "-f", "stages.rs", "--lock", "own.lock", "."];
+    let lock = |images: &str| write(&project.join("own.lock"), &format!("{{\"version\": 1{images}}}"));
+    lock("");
+    let (code, told) = stagewright(&world, project, &compiled);
+    assert!(code == Some(2) && told.contains("image `rust:1-slim` for linux/"), "{told}");
+    assert_eq!(told.matches("is not pinned").count(), 2, "{told}");
+    let digest = format!("sha256:{}", "a".repeat(64));
+    lock(&format!(", \"frontend\": {{\"rust:1-slim\": \"{digest}\", \"stagewright/rust:1\": \"{digest}\"}}"));
+    let (code, told) = stagewright(&world, project, &compiled);
+    assert!(code == Some(2) && told.contains("image `stagewright/rust:1` for linux/"), "{told}");
+    assert_eq!(told.matches("is not on the daemon").count(), 2, "{told}");
 
     let (code, told) = stagewright(&world, project, &["build", "--offline", "--pull", "."]);
     assert!(code == Some(2) && told.contains("--pull"), "{told}");
