@@ -14,6 +14,7 @@ mod microservices;
 mod ml_serving;
 mod monitoring;
 mod parallel;
+mod presets;
 #[allow(dead_code, reason = "each example uses what it needs")]
 mod project;
 mod quality_gate;

@@ -60,6 +60,7 @@ pub(crate) fn healthy(mut container: Container) -> Container {
 /// A copy of an example's project, to be changed.
 pub(crate) struct Project {
     name: String,
+    program: String,
     directory: TempDir,
     /// The tag of its images, which no other test has.
     pub(crate) tag: String,
@@ -68,7 +69,13 @@ pub(crate) struct Project {
 impl Project {
     /// Copies `examples/NAME`, whose program has that name, too.
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), directory: example(name), tag: unique() }
+        Self::built_by(name, name)
+    }
+
+    /// Copies `examples/NAME`, whose program has a name of its own.
+    pub(crate) fn built_by(name: &str, program: &str) -> Self {
+        let program = program.to_owned();
+        Self { name: name.to_owned(), program, directory: example(name), tag: unique() }
     }
 
     /// The context of its builds.
@@ -204,7 +211,7 @@ impl Build<'_> {
 
     /// The Plan of the program with these parameters.
     pub(crate) fn plan(&self) -> Plan {
-        let json = stdout(program(&self.project.name).arg("plan").args(&self.parameters));
+        let json = stdout(program(&self.project.program).arg("plan").args(&self.parameters));
         Plan::from_json(&String::from_utf8(json).unwrap()).unwrap()
     }
 
@@ -223,7 +230,7 @@ impl Build<'_> {
     }
 
     fn end(self) -> Built {
-        let mut command: Command = program(&self.project.name);
+        let mut command: Command = program(&self.project.program);
         command
             .args(["build", "--progress", "rawjson"])
             .args(&self.parameters)

@@ -122,6 +122,12 @@ fn parallel() {
 }
 
 #[test]
+fn presets() {
+    check("shelf", &[]);
+    check("overdue", &[]);
+}
+
+#[test]
 fn supply_chain() {
     check("supply-chain", &[&[], &[("version", "2.0.0"), ("sbom_scanner", "team/scanner:2")]]);
 }

@@ -79,6 +79,7 @@ pub(crate) const EXAMPLES: &[Example] = &[
 const OTHERS: &[(&str, &str)] = &[
     ("embed", "its program builds by itself, to show how that is done"),
     ("lucid", "its program is a frontend, which only an image can run"),
+    ("presets", "it has two projects and a program for each, and no single one is built"),
     ("service", "its program is a frontend, which only an image can run"),
 ];
 

@@ -9,7 +9,7 @@ use super::tree::{Package, Tree};
 use crate::{process, test};
 
 /// Each package, and the packages of this workspace that it may name.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("buildkit-proto", &[]),
     ("buildkit-llb", &["buildkit-proto"]),
     ("buildkit-gateway", &["buildkit-llb", "buildkit-proto"]),
@@ -31,7 +31,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
         ],
     ),
     ("stagewright-bench", &["buildkit-client", "buildkit-gateway", "buildkit-llb"]),
-    ("stagewright-examples", &["stagewright"]),
+    // A team's own crate, as examples show it.
+    ("acme-presets", &["stagewright"]),
+    ("stagewright-examples", &["acme-presets", "stagewright"]),
     ("stagewright-frontends", &["stagewright"]),
     (
         "stagewright-fuzz",
