@@ -188,7 +188,11 @@ pub(crate) fn build(b: &Build, p: Params) -> Targets {
         .run(cargo(&machine, "stagewright --features yaml,rust", &[CLI.program]));
     let examples = sources("examples", r#""crates/*", "examples""#)
         .copy(crates(&CRATES).include([NAMED]), "crates/")
-        .copy(src.dir("examples").include(["Cargo.toml", "*/*.rs"]), "examples/")
+        .copy(
+            src.dir("examples")
+                .include(["Cargo.toml", "*/*.rs", "presets/*/*.rs", "presets/acme"]),
+            "examples/",
+        )
         .run(cargo(&machine, "stagewright-examples", &[LUCID.program, SERVICE.program]));
 
     // What the Rust frontend compiles build programs against, without a network. It is the same for every platform.
