@@ -6,6 +6,7 @@
 mod crates;
 mod reasons;
 mod shape;
+mod table;
 mod tree;
 mod words;
 
@@ -24,6 +25,7 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     problems.extend(shape::check(&tree));
     problems.extend(crates::check(&tree)?);
     problems.extend(reasons::check(&tree));
+    problems.extend(table::check(&tree));
     for problem in &problems {
         println!("{problem}");
     }
