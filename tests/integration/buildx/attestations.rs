@@ -1,10 +1,14 @@
 //! What is attested to of an image: how it was made, and what is in it.
 
+use expect_test::expect;
 use serde_json::Value;
 use stagewright_tests::Buildx;
 
-use super::{blob, manifest, project};
-use crate::support::{image, unique};
+use super::{blob, make, manifest, project, step};
+use crate::support::{directory, image, unique};
+
+/// A scanner of the tests' registry.
+const SCANNER: &str = "--sbom=generator=stagewright-tests/scanner:1";
 
 /// Builds and pushes an image with these arguments, and returns the statements that are attached to it, by their type.
 fn statements(repository: &str, arguments: &[&str]) -> Vec<Value> {
@@ -45,11 +49,30 @@ fn how_it_was_made_is_told_in_full() {
 
 #[test]
 fn what_is_in_it_is_listed_by_a_scanner() {
-    let scanner = "--sbom=generator=stagewright-tests/scanner:1";
-    let statements = statements("buildx/sbom", &["--provenance=false", scanner]);
+    let statements = statements("buildx/sbom", &["--provenance=false", SCANNER]);
     let [statement] = &statements[..] else { panic!("{statements:#?}") };
     assert_eq!(statement["predicateType"], "https://spdx.dev/Document", "{statement:#}");
     let files = statement["predicate"]["files"].as_array().unwrap();
     let names: Vec<&Value> = files.iter().map(|file| &file["fileName"]).collect();
     assert_eq!(names, ["/out"], "{statement:#}");
+}
+
+#[test]
+fn what_an_image_asks_for_and_nobody_ordered_is_told() {
+    let keys = "    sbom: team/scanner:2\n    provenance: max\nallow:";
+    let project = directory(&[("stages.yaml", &step("echo it > /out", "").replace("allow:", keys))]);
+    let told = |arguments: &[&str]| -> String {
+        let warnings = make(&project, arguments).ended.progress.warnings;
+        warnings
+            .iter()
+            .map(|it| format!("{} {:?}: {}\n", it.file, it.lines, it.short))
+            .collect()
+    };
+    expect![[r#"
+        stages.yaml [15]: `app` goes without the SBOM and the full provenance that it asks for
+    "#]].assert_eq(&told(&[]));
+    expect![[r#"
+        stages.yaml [15]: `app` goes without the SBOM that it asks for
+    "#]].assert_eq(&told(&["--provenance=mode=max"]));
+    assert_eq!(told(&["--provenance=mode=max", SCANNER]), "");
 }
