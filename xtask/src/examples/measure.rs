@@ -151,7 +151,7 @@ impl<'a> Measure<'a> {
     }
 
     fn pull(&self, run: impl Fn(&Plan, &BuildOptions) -> Result<Built>) -> Result<()> {
-        let (plan, targets) = variants::pulls(&self.plan);
+        let (plan, targets) = variants::pulls(&self.plan)?;
         let options = BuildOptions::new(&self.project.directory).output(Output::cache_only());
         let options = targets.iter().fold(options, BuildOptions::target);
         run(&plan, &options).map(drop).context("cannot pull the base images")

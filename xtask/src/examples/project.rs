@@ -85,7 +85,8 @@ impl Secrets {
             }
             Self::Tls => {
                 let (key, certificate) = (work.join("tls.key"), work.join("tls.crt"));
-                let request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"];
+                let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+                let request = [&["req", "-x509", "-days", "1"][..], &curve[..]].concat();
                 let names =
                     ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
                 openssl(&[&request[..], &names[..]].concat(), &[("-keyout", &key), ("-out", &certificate)])?;

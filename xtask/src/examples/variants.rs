@@ -48,11 +48,30 @@ pub(super) fn builders<'a>(plan: &'a Plan, image: &'a Stage) -> Vec<&'a str> {
     found
 }
 
-/// A Plan that makes the daemon pull and unpack every image that this one takes files of, and nothing else. Nothing that
-/// it does is a step of this one. The names of its targets come along.
-pub(super) fn pulls(plan: &Plan) -> (Plan, Vec<String>) {
-    let starts = plan.stages.iter().map(|stage| &stage.from);
-    let taken = plan.stages.iter().flat_map(|stage| &stage.steps).flat_map(origins);
+/// The stages that a build of the products needs, gates included, in the order of the Plan.
+fn needed(plan: &Plan) -> Result<Vec<&Stage>> {
+    let mut open: Vec<String> = gates(plan)?;
+    open.extend(products(plan).iter().map(|(_, stage)| stage.name.clone()));
+    let mut needed = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        let Some(stage) = plan.stage(&name) else { continue };
+        if needed.insert(name) {
+            let inputs = stage.steps.iter().flat_map(origins).chain([&stage.from]);
+            open.extend(inputs.filter_map(Origin::stage).map(str::to_owned));
+            if stage.role == Role::Tester {
+                open.extend(stage.gates.iter().map(|gate| gate.stage.clone()));
+            }
+        }
+    }
+    Ok(plan.stages.iter().filter(|stage| needed.contains(&stage.name)).collect())
+}
+
+/// A Plan that makes the daemon pull and unpack every image that a build of the products takes files of, and nothing else.
+/// Nothing that it does is a step of this one. The names of its targets come along.
+pub(super) fn pulls(plan: &Plan) -> Result<(Plan, Vec<String>)> {
+    let stages = needed(plan)?;
+    let starts = stages.iter().map(|stage| &stage.from);
+    let taken = stages.iter().flat_map(|stage| &stage.steps).flat_map(origins);
     let mut images: BTreeSet<Image> = starts
         .chain(taken)
         .filter_map(|origin| match origin {
@@ -61,13 +80,13 @@ pub(super) fn pulls(plan: &Plan) -> (Plan, Vec<String>) {
         })
         .collect();
     // What lists an image's contents is an image, too.
-    let sboms = plan.stages.iter().filter_map(|stage| stage.runtime.attests.sbom.as_ref());
+    let sboms = stages.iter().filter_map(|stage| stage.runtime.attests.sbom.as_ref());
     images.extend(
         sboms
             .filter_map(|sbom| sbom.generator.clone())
             .map(|name| Image { name, on: Default::default() }),
     );
-    let Some(first) = plan.stages.first() else { return (plan.clone(), Vec::new()) };
+    let Some(first) = stages.first() else { return Ok((plan.clone(), Vec::new())) };
     let mut pulls = Plan { stages: Vec::new(), targets: Vec::new(), secrets: Vec::new(), ..plan.clone() };
     for (number, image) in images.into_iter().enumerate() {
         let name = format!("{MARK}-pull-{number}");
@@ -80,7 +99,7 @@ pub(super) fn pulls(plan: &Plan) -> (Plan, Vec<String>) {
         pulls.targets.push(target);
     }
     let names = pulls.targets.iter().map(|target| target.name.clone()).collect();
-    (pulls, names)
+    Ok((pulls, names))
 }
 
 /// The Plan without any gate, and with a target for each of these builders that is it as an image. Testers that nothing
@@ -150,7 +169,8 @@ pub(super) mod tests {
                 let scan = deps.tester("scan").run(sh("scan /image").bind(image.root(), "/image"));
                 let image = image.gated_by([&unit, &scan]);
                 let trial = image.runtime("trial").copy(assets.artifact("/app/public"), "public/");
-                Targets::new().product(image).product(trial).target(unit)
+                let other = b.runtime("other", "traefik:v3.1").allow("root-user");
+                Targets::new().product(image).product(trial).target(unit).target(other)
             },
             &[],
         )
@@ -169,8 +189,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_image_is_pulled_once() {
-        let (pulls, targets) = pulls(&service());
+    fn every_image_that_products_need_is_pulled_once() {
+        let (pulls, targets) = pulls(&service()).unwrap();
         check(&pulls).unwrap();
         let images: Vec<_> = pulls
             .stages
