@@ -70,9 +70,11 @@ fn what_an_image_asks_for_and_nobody_ordered_is_told() {
     };
     expect![[r#"
         stages.yaml [15]: `app` goes without the SBOM and the full provenance that it asks for
-    "#]].assert_eq(&told(&[]));
+    "#]]
+    .assert_eq(&told(&[]));
     expect![[r#"
         stages.yaml [15]: `app` goes without the SBOM that it asks for
-    "#]].assert_eq(&told(&["--provenance=mode=max"]));
+    "#]]
+    .assert_eq(&told(&["--provenance=mode=max"]));
     assert_eq!(told(&["--provenance=mode=max", SCANNER]), "");
 }
