@@ -149,7 +149,9 @@ impl Program<'_> {
                 let locked = locked(options).await.map_err(StartError::from)?;
                 if let Some(locked) = &locked {
                     let notes = locked.judge(&rust_file::frontends(path, &given)?)?;
-                    notes.iter().for_each(|note| tell(&format!("warning: {note}\n")));
+                    // An offline build refuses those that are needed, and names them.
+                    let notes = notes.iter().filter(|_| !options.offline);
+                    notes.for_each(|note| tell(&format!("warning: {note}\n")));
                 }
                 let lock = locked.as_ref().map(|locked| &locked.lock);
                 let how = How {

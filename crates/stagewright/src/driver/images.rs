@@ -35,6 +35,7 @@ pub(super) async fn resolve<C: Channel>(
 }
 
 /// Asks what a pinned image is that the daemon has, in a layout that has nothing.
+#[cfg(feature = "client")]
 pub(super) async fn resolve_here<C: Channel>(
     gateway: &Gateway<C>,
     request: &ImageRequest,

@@ -9,6 +9,7 @@ pub(crate) mod contexts;
 mod error;
 mod given;
 mod images;
+#[cfg(feature = "client")]
 pub(crate) mod offline;
 #[cfg(feature = "frontend")]
 mod remote;
@@ -40,6 +41,7 @@ use crate::images::llb_mode;
 use crate::lock::Locked;
 use contexts::GivenContext;
 use given::{Asked, Resolved, Resolver};
+#[cfg(feature = "client")]
 use offline::Offline;
 
 /// The capability of a gateway that takes caches from a frontend.
@@ -69,6 +71,7 @@ pub(crate) struct Request {
     /// What its sources are pinned to, if there is a lock.
     pub(crate) lock: Option<Locked>,
     /// Set for a build that takes no source from anywhere but the daemon.
+    #[cfg(feature = "client")]
     pub(crate) offline: Option<Offline>,
     /// Whether a debugger may walk through the result: places are then whole lines, and what need not be done before
     /// there is a result is left to those who take it.
@@ -118,6 +121,7 @@ pub(crate) async fn prepare<C: Channel>(
         Some(lock) => lock.judge(&needs)?,
         None => Vec::new(),
     };
+    #[cfg(feature = "client")]
     if let Some(offline) = &request.offline {
         offline::prove_all(gateway, request, offline, &plans, &targets).await?;
     }
@@ -143,12 +147,13 @@ pub(crate) async fn prepare<C: Channel>(
             .and_then(|locked| locked.lock.pinned_image(&image.reference));
         let asked = pinned.map(|reference| lower::ImageRequest { reference, ..image.clone() });
         let asked = asked.as_ref().unwrap_or(&image);
-        let resolved = match &request.offline {
-            None => images::resolve(gateway, asked, request.resolve_mode, at).await?,
-            Some(offline) => {
-                images::resolve_here(gateway, asked, &offline::layout(&offline.session), at).await?
-            }
-        };
+        #[cfg(feature = "client")]
+        if let Some(offline) = &request.offline {
+            let layout = offline::layout(&offline.session);
+            let resolved = images::resolve_here(gateway, asked, &layout, at).await?;
+            return Ok((image, resolved));
+        }
+        let resolved = images::resolve(gateway, asked, request.resolve_mode, at).await?;
         Ok((image, resolved))
     });
     let resolver = Resolver {

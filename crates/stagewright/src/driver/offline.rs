@@ -84,7 +84,6 @@ pub(super) async fn prove_all<C: Channel>(
 /// # Errors
 ///
 /// Those that nothing pins, and those that cannot be had, all of them.
-#[cfg(feature = "client")]
 pub(crate) async fn fetch<C: Channel>(gateway: &Gateway<C>, request: &Request) -> Result<(), DriveError> {
     let plans = request.plans.iter().map(|(platform, plan)| Ok((platform, check(plan)?)));
     let plans = plans.collect::<Result<Vec<_>, Problems>>()?;

@@ -167,6 +167,7 @@ async fn run<P: Program>(program: &P, frontend: Frontend) -> Result<GatewayResul
         for_debuggers: sources.len() == written.len(),
         doubts,
         lock: locked,
+        #[cfg(feature = "client")]
         offline: None,
         sources,
         multi_platform: options.multi_platform,
