@@ -1,7 +1,8 @@
 //! Which examples are measured, and the one line that is edited in each.
 //!
-//! Every directory of `examples/` is in one of the two lists, which a test compares with it.
+//! Every program of `examples/` is in one of the two lists, which a test compares with its manifest.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,8 +10,10 @@ use anyhow::{Context as _, Result, bail};
 /// An example that is measured: all its products, with these parameters.
 #[derive(Debug)]
 pub(crate) struct Example {
-    /// Its directory, and its program.
+    /// Its program.
     pub(crate) name: &'static str,
+    /// Its project, in `examples/`.
+    pub(crate) directory: &'static str,
     pub(crate) parameters: &'static [(&'static str, &'static str)],
     pub(crate) secrets: Secrets,
     /// In a source of what ships, as its tests have it where they do that. The tests of the example still pass.
@@ -63,11 +66,19 @@ pub(crate) const EXAMPLES: &[Example] = &[
     ),
     plain("ml-serving", edit("service/app.py", "title=\"Wines\"", "title=\"Wines {n}\"")),
     plain("monitoring", edit("src/app.js", "'no such page\\n'", "'there is no such page, {n}\\n'")),
+    Example {
+        directory: "presets/overdue",
+        ..plain("overdue", edit("main.go", "usage: overdue FILE DAY", "usage, {n}: overdue FILE DAY"))
+    },
     plain("parallel", edit("web/src/index.html", "<title>Quotes", "<title>All quotes {n}")),
     plain("quality-gate", edit("src/app.js", "is all there is", "is all there is, {n}")),
     Example {
         secrets: Secrets::Release,
         ..plain("secrets", edit("src/server.js", "is all there is", "is all there is, {n}"))
+    },
+    Example {
+        directory: "presets/shelf",
+        ..plain("shelf", edit("src/app.js", "there is no such page", "there is no such page, {n}"))
     },
     Example {
         parameters: &[("sbom_scanner", "stagewright-tests/scanner:1")],
@@ -80,11 +91,11 @@ const OTHERS: &[(&str, &str)] = &[
     ("embed", "its program builds by itself, to show how that is done"),
     ("lucid", "its program is a frontend, which only an image can run"),
     ("presets", "it has two projects and a program for each, and no single one is built"),
-    ("service", "its program is a frontend, which only an image can run"),
+    ("service-frontend", "its program is a frontend, which only an image can run"),
 ];
 
 const fn plain(name: &'static str, edit: Edit) -> Example {
-    Example { name, parameters: &[], secrets: Secrets::None, edit }
+    Example { name, directory: name, parameters: &[], secrets: Secrets::None, edit }
 }
 
 const fn edit(file: &'static str, from: &'static str, to: &'static str) -> Edit {
@@ -103,7 +114,14 @@ impl Edit {
 
 /// The examples of these names, or all. The checkout must have none that is in neither list.
 pub(super) fn choose(root: &Path, names: &[String]) -> Result<Vec<&'static Example>> {
-    complete(root)?;
+    let manifest = root.join("examples/Cargo.toml");
+    let text = fs::read_to_string(&manifest);
+    let text = text.with_context(|| format!("cannot read {}", manifest.display()))?;
+    let forgotten = forgotten(&text);
+    if !forgotten.is_empty() {
+        let names = forgotten.join(", ");
+        bail!("{names} must have an edit in xtask/src/examples/list.rs, or a reason for none");
+    }
     for name in names {
         if let Some((_, reason)) = OTHERS.iter().find(|(other, _)| other == name) {
             bail!("the example {name} is not measured: {reason}");
@@ -117,34 +135,18 @@ pub(super) fn choose(root: &Path, names: &[String]) -> Result<Vec<&'static Examp
     Ok(EXAMPLES.iter().filter(wanted).collect())
 }
 
-/// Fails with the names of directories of `examples/` that nobody has said an edit of.
-fn complete(root: &Path) -> Result<()> {
-    let directory = root.join("examples");
-    let listed = std::fs::read_dir(&directory);
-    let mut forgotten = Vec::new();
-    for entry in listed.with_context(|| format!("cannot read {}", directory.display()))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let known = EXAMPLES.iter().any(|example| example.name == name)
-            || OTHERS.iter().any(|(other, _)| *other == name);
-        if !known && entry.path().join("README.md").is_file() {
-            forgotten.push(name);
-        }
-    }
-    if !forgotten.is_empty() {
-        forgotten.sort();
-        bail!(
-            "{} must have an edit in xtask/src/examples/list.rs, or a reason for none",
-            forgotten.join(", ")
-        );
-    }
-    Ok(())
+/// The programs in a manifest that are in neither list.
+fn forgotten(manifest: &str) -> Vec<&str> {
+    let programs = manifest.split("[[bin]]").skip(1);
+    let names = programs.filter_map(|bin| bin.split_once("name = \"")?.1.split_once('"'));
+    let known = |name: &str| {
+        EXAMPLES.iter().any(|example| example.name == name) || OTHERS.iter().any(|(other, _)| *other == name)
+    };
+    names.map(|(name, _)| name).filter(|name| !known(name)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn root() -> &'static Path {
@@ -153,21 +155,16 @@ mod tests {
 
     #[test]
     fn every_example_is_measured_or_has_a_reason() {
-        complete(root()).unwrap();
-        let other = tempfile::tempdir().unwrap();
-        for name in ["basics", "brand-new"] {
-            let example = other.path().join("examples").join(name);
-            fs::create_dir_all(&example).unwrap();
-            fs::write(example.join("README.md"), "# It\n").unwrap();
-        }
-        let error = choose(other.path(), &[]).unwrap_err().to_string();
-        assert!(error.starts_with("brand-new must have an edit in "), "{error}");
+        choose(root(), &[]).unwrap();
+        let manifest =
+            "[package]\nname = \"x\"\n[[bin]]\nname = \"basics\"\n\n[[bin]]\nname = \"brand-new\"\n";
+        assert_eq!(forgotten(manifest), ["brand-new"]);
     }
 
     #[test]
     fn every_edit_finds_its_text() {
-        for Example { name, edit, .. } in EXAMPLES {
-            let path = root().join("examples").join(name).join(edit.file);
+        for Example { name, directory, edit, .. } in EXAMPLES {
+            let path = root().join("examples").join(directory).join(edit.file);
             let text =
                 fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let [first, second] = [1, 2].map(|number| edit.apply(&text, number).unwrap());

@@ -22,9 +22,9 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Copies `examples/NAME` to a directory in this one.
+    /// Copies the project to a directory in this one.
     pub(crate) fn copy(place: &Place, work: &Path, example: &'static Example) -> Result<Self> {
-        let from = place.root.join("examples").join(example.name);
+        let from = place.root.join("examples").join(example.directory);
         let directory = work.join("project");
         fs::create_dir_all(work).with_context(|| format!("cannot create {}", work.display()))?;
         copy(&from, &directory).with_context(|| format!("cannot copy {}", from.display()))?;
@@ -55,7 +55,7 @@ impl Project {
 
     /// Makes an edit of this number, in place of those before.
     pub(crate) fn edit(&self, place: &Place, edit: &Edit, number: usize) -> Result<()> {
-        let original = place.root.join("examples").join(self.example.name).join(edit.file);
+        let original = place.root.join("examples").join(self.example.directory).join(edit.file);
         let text =
             fs::read_to_string(&original).with_context(|| format!("cannot read {}", original.display()))?;
         let path = self.directory.join(edit.file);

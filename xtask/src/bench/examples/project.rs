@@ -41,7 +41,7 @@ impl Project {
             Scale::Full => {
                 let listed = EXAMPLES.iter().find(|listed| listed.name == example);
                 let listed = listed.with_context(|| format!("no example is called {example}"))?;
-                let from = place.root.join("examples").join(example);
+                let from = place.root.join("examples").join(listed.directory);
                 copy(&from, &directory).with_context(|| format!("cannot copy {}", from.display()))?;
                 (listed.edit, manifest)
             }
