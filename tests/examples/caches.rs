@@ -160,6 +160,12 @@ fn of_monitoring() {
 }
 
 #[test]
+fn of_monorepo() {
+    let more = &["web-dev", "api-dev"];
+    Both { more, ..Both::new("monorepo", ("apps/api/src/main.ts", "//")) }.share();
+}
+
+#[test]
 fn of_parallel() {
     Both::new("parallel", ("api/main.go", "//")).share();
 }

@@ -13,6 +13,7 @@ mod go_service;
 mod microservices;
 mod ml_serving;
 mod monitoring;
+mod monorepo;
 mod parallel;
 mod presets;
 #[allow(dead_code, reason = "each example uses what it needs")]

@@ -117,6 +117,11 @@ fn monitoring() {
 }
 
 #[test]
+fn monorepo() {
+    check("monorepo", &[&[]]);
+}
+
+#[test]
 fn parallel() {
     check("parallel", &[&[]]);
 }
