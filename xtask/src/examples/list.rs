@@ -66,6 +66,7 @@ pub(crate) const EXAMPLES: &[Example] = &[
     ),
     plain("ml-serving", edit("service/app.py", "title=\"Wines\"", "title=\"Wines {n}\"")),
     plain("monitoring", edit("src/app.js", "'no such page\\n'", "'there is no such page, {n}\\n'")),
+    plain("monorepo", edit("apps/web/src/app/error.tsx", "library is closed", "library is closed, {n}")),
     plain(
         "monorepo",
         edit("apps/web/src/app/error.tsx", "The library is closed", "The library is closed, {n}"),
