@@ -112,6 +112,11 @@ fn set(steps: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
+fn of_basics() {
+    Both::new("basics", ("rust/src/main.rs", "//")).share();
+}
+
+#[test]
 fn of_cache_layers() {
     Both::new("cache-layers", ("src/main.ts", "//")).share();
 }
