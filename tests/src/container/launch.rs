@@ -52,7 +52,8 @@ impl<'a> Launch<'a> {
         self
     }
 
-    /// Makes a directory one in memory that everybody can write to, as `/tmp` always is.
+    /// Makes a directory one in memory, as `/tmp` always is: for everybody to write to, unless the image has it, whose mode
+    /// it keeps.
     pub fn tmpfs(mut self, path: &str) -> Self {
         self.memory.push(path.to_owned());
         self
