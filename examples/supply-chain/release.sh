@@ -14,4 +14,9 @@ trap 'rm -f "$told"' EXIT
 supply-chain lock --check "$@" .
 supply-chain build --locked --push --tag "$name:$version" --metadata-file "$told" \
     --build-arg "version=$version" --build-arg "revision=$revision" "$@" .
-echo "$name@$(sed -n 's/.*"containerimage.digest": *"\(sha256:[0-9a-f]*\)".*/\1/p' "$told" | head -n 1)"
+digest=$(sed -n 's/.*"containerimage.digest": *"\(sha256:[0-9a-f]*\)".*/\1/p' "$told" | head -n 1)
+if [ -z "$digest" ]; then
+    echo "$told tells of no image that was pushed" >&2
+    exit 1
+fi
+echo "$name@$digest"

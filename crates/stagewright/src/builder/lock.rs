@@ -269,7 +269,9 @@ pub(crate) async fn locked(options: &BuildOptions) -> Result<Option<Locked>, Loc
     let must = options.locked || matches!(options.lock, LockChoice::File(_));
     // An offline build lists what is not pinned together with what is not there.
     let strict = options.locked && !options.offline;
-    let Some(path) = options.lock.path(options) else { return Ok(None) };
+    let Some(path) = options.lock.path(options) else {
+        return if must { Err(LockFileError::NoPlace) } else { Ok(None) };
+    };
     match load(path.clone()).await? {
         Some(lock) => {
             let name = path.strip_prefix("./").unwrap_or(&path).display().to_string();

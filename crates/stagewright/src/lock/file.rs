@@ -19,6 +19,9 @@ pub enum LockFileError {
         /// The file.
         path: PathBuf,
     },
+    /// It is counted on, and nothing says where it is.
+    #[error("the build is to keep to a lock file, and has none: `--lock FILE` names one")]
+    NoPlace,
     /// It cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
