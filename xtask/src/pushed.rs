@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use anyhow::{Context as _, Result, bail};
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use serde::Deserialize;
 use serde_json::Value;
@@ -124,10 +124,13 @@ fn manifest(registry: &Registry, repository: &str, reference: &str) -> Result<(S
 }
 
 /// The tar file of a layer.
-fn decompressed<'a>(media_type: &str, layer: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    Ok(match media_type.ends_with("+zstd") {
-        true => Box::new(StreamingDecoder::new(layer).map_err(io::Error::other)?),
-        false => Box::new(GzDecoder::new(layer)),
+pub(crate) fn decompressed<'a>(media_type: &str, layer: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    // OCI's `…tar+gzip`, docker's `…tar.gzip`.
+    Ok(match media_type.rsplit(['+', '.']).next() {
+        Some("zstd") => Box::new(StreamingDecoder::new(layer).map_err(io::Error::other)?),
+        Some("gzip") => Box::new(MultiGzDecoder::new(layer)),
+        Some("tar") => Box::new(layer),
+        _ => return Err(io::Error::other(format!("its type is not known: {media_type}"))),
     })
 }
 
@@ -174,5 +177,6 @@ mod tests {
             assert_eq!(found("bin/it").as_deref(), Some(b"bytes".as_slice()), "{media_type}");
             assert_eq!(found("it"), None, "{media_type}");
         }
+        assert!(decompressed("application/vnd.oci.image.layer.v1.tar+xz", &*tar).is_err());
     }
 }

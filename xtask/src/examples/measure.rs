@@ -2,9 +2,9 @@
 //!
 //! Every example has a buildkitd of its own, whose state is new. The images that it takes files of are pulled and unpacked
 //! first, which is not counted; nothing else is there, no result and no cache of a package manager. Then it is built cold, as
-//! it is, and after edits; each time all its products are pushed to the registry on loopback, which is counted. At last, and
-//! not counted, it is built without its gates, to see what they add to the images, and its builders as images, to see what
-//! does not ship.
+//! it is, and after edits; each time all its products are pushed to the registry on loopback, which is counted. Before the edits,
+//! and not counted, it is built without its gates, to see what they add to the images, and its builders as images, to see
+//! what does not ship.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use anyhow::{Context as _, Result};
-use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use stagewright_tests::container::Image;
 use stagewright_tests::{Descriptor, Registry};
+
+use crate::pushed::decompressed;
 
 /// Bytes of all layers of an image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,11 +44,9 @@ impl Sizes {
         if let Some(known) = self.unpacked.get(&layer.digest) {
             return Ok(*known);
         }
-        let mut blob = self.registry.blob(repository, &layer.digest)?;
-        let read = match layer.media_type.ends_with("gzip") {
-            true => io::copy(&mut MultiGzDecoder::new(blob), &mut io::sink()),
-            false => io::copy(&mut blob, &mut io::sink()),
-        };
+        let blob = self.registry.blob(repository, &layer.digest)?;
+        let read =
+            decompressed(&layer.media_type, blob).and_then(|mut tar| io::copy(&mut tar, &mut io::sink()));
         let bytes = read.with_context(|| format!("cannot read the layer {}", layer.digest))?;
         self.unpacked.insert(layer.digest.clone(), bytes);
         Ok(bytes)
