@@ -58,12 +58,11 @@ pub(crate) fn check_size(platform: &str, size: u64) -> Result<()> {
 
 /// Pushes images of programs that this machine compiles for itself: large and slow ones, made in seconds.
 pub(crate) fn quick(place: &Place, fixtures: &Fixtures) -> Result<()> {
-    // As the tests build them: with other features everything would be compiled once more.
-    process::run(place.cargo().args(["build", "--workspace", "--bins", "--all-features"]))?;
+    let programs = place.build_programs()?;
     let files = tempfile::tempdir()?;
     for (image, _) in IMAGES {
         let root = files.path().join(image.target);
-        let program = place.target.join("debug").join(image.program);
+        let program = programs.join(image.program);
         fs::create_dir(&root)?;
         copy_program(&program, &root, image.program)
             .with_context(|| format!("cannot copy {}", program.display()))?;

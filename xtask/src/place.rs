@@ -7,6 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::process::run;
+
 /// The directories that tasks read and write.
 pub(crate) struct Place {
     /// The root of the checkout.
@@ -45,6 +47,13 @@ impl Place {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(&self.root);
         command
+    }
+
+    /// Builds all programs as the tests have them: with other features everything would be compiled once more. Gives their
+    /// directory.
+    pub(crate) fn build_programs(&self) -> Result<PathBuf> {
+        run(self.cargo().args(["build", "--workspace", "--bins", "--all-features"]))?;
+        Ok(self.target.join("debug"))
     }
 
     /// The state of `cargo xtask up`.

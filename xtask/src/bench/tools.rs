@@ -13,11 +13,7 @@ use crate::process;
 pub(super) fn ours(place: &Place, scale: Scale) -> Result<PathBuf> {
     match scale {
         Scale::Full => release(place, &["--package", "stagewright-bench"]),
-        Scale::Smoke => {
-            // As the tests build them: with other features everything would be compiled once more.
-            process::run(place.cargo().args(["build", "--workspace", "--bins", "--all-features"]))?;
-            Ok(place.target.join("debug"))
-        }
+        Scale::Smoke => place.build_programs(),
     }
 }
 

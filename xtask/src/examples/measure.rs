@@ -25,11 +25,7 @@ use crate::bench::median;
 use crate::demo::{Built, build};
 use crate::images;
 use crate::place::Place;
-use crate::process::run;
 use crate::up::{self, Fixtures};
-
-/// How the tests have the programs: with other features everything would be compiled once more.
-const PROGRAMS: [&str; 4] = ["build", "--workspace", "--bins", "--all-features"];
 
 /// Builds of which everything is cached.
 const NO_OPS: usize = 5;
@@ -43,8 +39,8 @@ pub(crate) fn measure(place: &Place, names: &[String]) -> Result<()> {
     clear(&work)?;
     let fixtures = up::up(place)?;
     let measured = images::ensure(place, &fixtures, false)
-        .and_then(|()| run(place.cargo().args(PROGRAMS)))
-        .and_then(|()| measure_all(place, &fixtures, &work, &chosen));
+        .and_then(|()| place.build_programs())
+        .and_then(|_| measure_all(place, &fixtures, &work, &chosen));
     let stopped = fixtures.stop_started(place);
     let cleared = clear(&work);
     let figures = measured?;

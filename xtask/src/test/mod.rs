@@ -97,7 +97,7 @@ fn fixtures(place: &Place, report: &mut Report) -> Result<Fixtures> {
 
 fn tests(place: &Place, fixtures: &Fixtures, report: &mut Report) {
     // Integration tests run the examples as their users do.
-    report.part("programs", || run(place.cargo().args(["build", "--workspace", "--bins", "--all-features"])));
+    report.part("programs", || place.build_programs().map(drop));
     let workspace = ["test", "--workspace", "--all-features", "--no-fail-fast"];
     let mut part = |name: &str, which: &[&str]| {
         let mut command = place.cargo();

@@ -198,7 +198,8 @@ fn kind_of_name(section: &str) -> &'static str {
 }
 
 /// Whether this is the whole name of a commit.
-pub(crate) fn is_commit(text: &str) -> bool {
+#[must_use]
+pub fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

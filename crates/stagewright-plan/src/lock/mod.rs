@@ -15,7 +15,7 @@ use buildkit_llb::ImageRef;
 
 pub use changes::Change;
 pub use form::LockError;
-pub(crate) use form::is_commit;
+pub use form::is_commit;
 pub use judge::Need;
 pub use key::LockKey;
 

@@ -14,7 +14,7 @@ use buildkit_llb::{
 };
 use futures_util::future::join_all;
 use stagewright_plan::check::{Checked, check};
-use stagewright_plan::lock::{Lock, LockKey};
+use stagewright_plan::lock::{Lock, LockKey, is_commit};
 use stagewright_plan::lower::{self, Context, RemoteSource, images as images_of};
 use stagewright_plan::{Problem, Problems, Site};
 
@@ -183,7 +183,6 @@ pub(super) fn layout(session: &str) -> LayoutStore {
 }
 
 fn git(source: GitSource, place: Place<'_>) -> Result<Op, Open> {
-    let is_commit = |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
     if is_commit(&source.git_ref) || (source.fetch_by_commit && is_commit(&source.checksum)) {
         if let Place::There = place {
             return Ok(source.into());
