@@ -110,7 +110,7 @@ fn secrets() {
               help: take it out and revoke it; a step is given it as a secret, a container when it runs
             +4: `DB_PASSWORD` is a secret by its name, and its value stays in the image's configuration and history [secret-in-env]
               help: give it to the steps that need it as a secret, and to containers when they run
-            +7: `NPM_TOKEN` is a secret by its name, and its value stays in the build's records and the image's history [secret-in-env]
+            +7: `NPM_TOKEN` is a secret by its name, and its value stays in the build's records and its cache [secret-in-env]
               help: give it to the steps that need it as a secret, and to containers when they run
             +8: a token of GitLab stands in a command [secret-literal]
               help: take it out and revoke it; a step is given it as a secret, a container when it runs

@@ -91,7 +91,7 @@ impl Code {
             Self::HealthcheckTool => "the image does not have what its health check runs",
             Self::LatestImage => "the image is another one tomorrow",
             Self::RootUser => "containers of the image run as root",
-            Self::SecretInEnv => "a variable of an image is a secret by its name",
+            Self::SecretInEnv => "a variable is a secret by its name",
             Self::SecretLiteral => "a text of the build is a secret by its form",
             Self::UnusedAllow => "nothing is allowed by this",
             Self::UnusedTester => "the tester would never run",

@@ -14,16 +14,15 @@ pub(super) fn variables<'a>(stages: &[&'a Stage]) -> Vec<Found<'a>> {
     let mut found = Vec::new();
     for stage in stages {
         for step in &stage.steps {
-            let (pairs, where_to): (Vec<(&String, &String)>, _) = match &step.action {
-                Action::Env { name, value } if stage.role.is_image() => {
-                    (vec![(name, value)], "in the image's configuration and history")
-                }
-                Action::Env { name, value } => (vec![(name, value)], "in the build's records and its cache"),
-                Action::Run(run) => {
-                    let pairs = run.env.iter().map(|(name, value)| (name, value));
-                    (pairs.collect(), "in the build's records and the image's history")
-                }
+            let pairs: Vec<(&String, &String)> = match &step.action {
+                Action::Env { name, value } => vec![(name, value)],
+                Action::Run(run) => run.env.iter().map(|(name, value)| (name, value)).collect(),
                 _ => continue,
+            };
+            let of_image = matches!(step.action, Action::Env { .. }) && stage.role.is_image();
+            let where_to = match of_image {
+                true => "in the image's configuration and history",
+                false => "in the build's records and its cache",
             };
             for (name, _) in pairs.into_iter().filter(|(name, value)| is_secret(name) && is_literal(value)) {
                 // The value is never told.
