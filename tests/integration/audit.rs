@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stagewright::builder::{AuditError, Audited, Failure, Form, Leak, Place, Secret as SecretValue};
 use stagewright::prelude::*;
-use stagewright::{BuildOptions, DriveError, Event, Output};
+use stagewright::{BuildOptions, DriveError, Event, MissingReport, Output};
 use stagewright_tests::Environment;
 
 use crate::support::{Ended, builder, directory, end, image, unique};
@@ -169,4 +169,36 @@ async fn what_cannot_be_audited_is_refused() {
     let cache = "type=registry,ref=localhost:1/cache,mode=max".parse().unwrap();
     let error = start("hunter22", BuildOptions::new(context.path()).cache_to(cache)).await;
     assert!(error.contains("write mode=min"), "{error}");
+}
+
+#[tokio::test]
+async fn a_report_with_a_secret_is_not_written() {
+    let (value, out) = (secret(), tempfile::tempdir().unwrap());
+    for (verdict, passes) in [("true", true), ("false", false)] {
+        let program = |b: &Build, (): ()| {
+            let line = "cp $T /planted/request.log; echo well > /planted/result.txt";
+            let unit = b
+                .tester("unit", "busybox")
+                .run(plant(&b.secret("token"), &format!("{line}; {verdict}")))
+                .report("/planted");
+            Targets::new().product(b.runtime("app", "busybox").gated_by(&unit))
+        };
+        let reports = out.path().join(verdict);
+        let options = BuildOptions::new(out.path()).reports(&reports).output(Output::none());
+        let ended = build(program, &value, options).await;
+        let path = "/planted/request.log".to_owned();
+        if passes {
+            let place = Place::Report { tester: "unit".to_owned(), path: path.clone() };
+            assert_eq!(leaks(&ended), [Leak { secret: "token".to_owned(), form: Form::Value, place }]);
+        }
+        assert_eq!(ended.report.failures().count(), 1, "{verdict}");
+        let told = ended.events.iter().filter_map(|event| match event {
+            Event::ReportMissing { report, reason, .. } => Some((report.clone(), reason.clone())),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [(path, MissingReport::Leaks)], "{verdict}");
+        let written = std::fs::read_dir(reports.join("unit/planted")).unwrap();
+        let written: Vec<_> = written.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(written, ["result.txt"], "{verdict}");
+    }
 }

@@ -80,6 +80,8 @@ pub enum MissingReport {
     Absent,
     /// The tester did not run, or did not come to a step of its own: something before it failed.
     NotRun,
+    /// A secret stands in it.
+    Leaks,
     /// It cannot be read, or not be kept.
     Unread(String),
 }

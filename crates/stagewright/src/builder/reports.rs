@@ -1,9 +1,10 @@
 //! Reports of testers: read out of what those have that passed, and out of what the failed step of others left.
 //!
 //! In `DIRECTORY/TESTER/` each report stands at its own path; where a build has several platforms, each has a directory
-//! of its own between. A report that cannot be had is told, and changes nothing of the build.
+//! of its own between. A report that cannot be had is told, and changes nothing of the build. Where secrets are looked for, a
+//! file in which one stands is not written, and its target fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use stagewright_plan::lower::LoweredTester;
 
+use super::audit::{Hit, Leak, Place, Wanted};
 use super::report::{Event, MissingReport};
 use crate::driver::Prepared;
 
@@ -49,14 +51,15 @@ impl Reports {
     }
 
     /// Runs the testers that this target is the first to need to their ends, and takes their reports. What runs for the
-    /// target runs once.
+    /// target runs once. Returns the secrets that stand in them.
     pub(super) async fn collect<C: Channel>(
         &self,
         gateway: &Gateway<C>,
         prepared: &Prepared,
         target: &str,
+        wanted: Option<&Wanted>,
         tell: &(dyn Fn(Event) + Sync),
-    ) {
+    ) -> Vec<Leak> {
         let several = prepared.platforms.len() > 1;
         let platforms = prepared.platforms.iter().flat_map(|(platform, lowered)| {
             let directory = several.then(|| platform.normalized().id().replace('/', "_"));
@@ -70,9 +73,9 @@ impl Reports {
             };
             let above = [Some(tester.name.clone()), directory];
             let above: Vec<String> = above.into_iter().flatten().collect();
-            self.take(gateway, graph, tester, &above, &missing).await;
+            self.take(gateway, graph, tester, &above, wanted, &missing).await
         });
-        join_all(all).await;
+        join_all(all).await.into_iter().flatten().collect()
     }
 
     /// Takes the reports of one tester for one platform.
@@ -82,14 +85,18 @@ impl Reports {
         graph: &Graph,
         tester: &LoweredTester,
         above: &[String],
+        wanted: Option<&Wanted>,
         missing: &(dyn Fn(&str, MissingReport) + Sync),
-    ) {
+    ) -> Vec<Leak> {
         let none = |reason: &MissingReport| {
             tester.reports.iter().for_each(|report| missing(report, reason.clone()));
         };
         let container = match filesystem(gateway, graph, tester).await {
             Ok(container) => container,
-            Err(reason) => return none(&reason),
+            Err(reason) => {
+                none(&reason);
+                return Vec::new();
+            }
         };
         let mut entries = Entries::new();
         for report in &tester.reports {
@@ -98,6 +105,10 @@ impl Reports {
                 Err(error) => missing(report, why(&error)),
             }
         }
+        let leaks = match wanted {
+            Some(wanted) => without_leaks(&container, &mut entries, wanted, &tester.name, missing).await,
+            None => Vec::new(),
+        };
         if !entries.is_empty() {
             match self.write(&container, entries, missing).await {
                 Ok(()) => {
@@ -111,6 +122,7 @@ impl Reports {
         }
         // It ends with the build, whatever this says.
         let _ = container.release().await;
+        leaks
     }
 
     /// Writes entries beside the directory.
@@ -245,6 +257,57 @@ async fn list<C: Channel>(
         entries.insert(place, (stat, source));
     }
     Ok(entries)
+}
+
+/// Takes out what secrets stand in, and what cannot be read.
+async fn without_leaks<C: Channel>(
+    container: &Container<C>,
+    entries: &mut Entries,
+    wanted: &Wanted,
+    tester: &str,
+    missing: &(dyn Fn(&str, MissingReport) + Sync),
+) -> Vec<Leak> {
+    let mut leaks = Vec::new();
+    for (parts, (stat, source)) in std::mem::take(entries) {
+        match hits(container, wanted, &parts, &stat, &source).await {
+            Ok(hits) if hits.is_empty() => {
+                entries.insert(parts, (stat, source));
+            }
+            Ok(hits) => {
+                missing(&source, MissingReport::Leaks);
+                let place = Place::Report { tester: tester.to_owned(), path: source };
+                leaks.extend(hits.into_iter().map(|(secret, form)| Leak { secret, form, place: place.clone() }));
+            }
+            Err(error) => missing(&source, why(&error)),
+        }
+    }
+    leaks
+}
+
+/// What stands in an entry: in its path, where it leads as a link, and its content.
+async fn hits<C: Channel>(
+    container: &Container<C>,
+    wanted: &Wanted,
+    parts: &[Vec<u8>],
+    stat: &FileStat,
+    source: &str,
+) -> Result<BTreeSet<Hit>, GatewayError> {
+    let mut found = wanted.in_bytes(&parts.join(&b'/'));
+    found.extend(wanted.in_bytes(&stat.link));
+    if Mode(stat.mode).kind() == Kind::File {
+        let mut search = wanted.search();
+        let mut offset = 0;
+        loop {
+            let piece = read(container, source, offset, stat.size).await?;
+            if piece.is_empty() {
+                break;
+            }
+            offset += piece.len() as u64;
+            search.push(&piece);
+        }
+        found.extend(search.found());
+    }
+    Ok(found)
 }
 
 /// The same with the directories above.

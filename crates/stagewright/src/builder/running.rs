@@ -20,7 +20,7 @@ use tokio::sync::{OnceCell, RwLock};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::audit::{Audit, AuditError, Audited, Heard};
+use super::audit::{Audit, AuditError, Audited, Heard, none_of};
 use super::cache::Cache;
 #[cfg(feature = "cli")]
 use super::halt::Halts;
@@ -277,7 +277,11 @@ impl Targets<'_> {
                 None => built.await,
                 Some(reports) => {
                     let tell = |event| self.tell(event);
-                    join(built, reports.collect(&gateway, prepared, target, &tell)).await.0
+                    let wanted = audit.map(Audit::wanted);
+                    let taken = reports.collect(&gateway, prepared, target, wanted, &tell);
+                    let (built, leaks) = join(built, taken).await;
+                    let audited = none_of(leaks).map_err(|error| DriveError::Audit(Arc::new(error)));
+                    built.and_then(|built| audited.map(|()| built))
                 }
             };
             #[cfg(feature = "cli")]

@@ -301,6 +301,9 @@ fn missing(tester: &str, report: &str, reason: &MissingReport) -> String {
     match reason {
         MissingReport::Absent => format!("note: tester {tester} left no report {report}"),
         MissingReport::NotRun => format!("note: tester {tester} did not run: there is no report {report}"),
+        MissingReport::Leaks => {
+            format!("warning: report {report} of tester {tester} is not written: a secret stands in it")
+        }
         MissingReport::Unread(why) => format!("warning: report {report} of tester {tester} is lost: {why}"),
     }
 }

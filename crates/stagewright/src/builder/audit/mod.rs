@@ -1,4 +1,5 @@
-//! Whether a secret got into what a build makes: its layers, its config and history, its attestations, its log.
+//! Whether a secret got into what a build makes: its layers, its config and history, its attestations, its log, the reports
+//! of its testers.
 //!
 //! Before anything goes out the image is exported here, to a file that is removed again, with the attestations that were
 //! asked for, and every byte of it is compared with what the secrets may look like. It is the same image: the solve that
@@ -28,7 +29,7 @@ use tokio::task::spawn_blocking;
 pub use form::Form;
 pub(super) use form::{MIN_SECRET, trimmed};
 use log::Logs;
-pub(super) use search::Wanted;
+pub(super) use search::{Hit, Wanted};
 
 use super::order::Order;
 
@@ -77,6 +78,13 @@ pub enum Place {
     Document {
         /// The beginning of its digest.
         digest: String,
+    },
+    /// A file that a tester leaves for people: its content, its name, or where a link leads.
+    Report {
+        /// The tester.
+        tester: String,
+        /// The file.
+        path: String,
     },
     /// What a step printed.
     Log {
@@ -165,6 +173,11 @@ impl Audit {
         Self { wanted, exporter, session, exports, directory }
     }
 
+    /// What is looked for.
+    pub(super) const fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
     /// Listens to the target's log.
     pub(super) fn listen(&self) -> Heard<'_> {
         Heard(Mutex::new(Logs::new(&self.wanted)))
@@ -219,7 +232,10 @@ fn file(directory: &TempDir) -> PathBuf {
     directory.path().join("image.tar")
 }
 
-fn none_of(mut leaks: Vec<Leak>) -> Result<(), AuditError> {
+/// # Errors
+///
+/// There are some.
+pub(super) fn none_of(mut leaks: Vec<Leak>) -> Result<(), AuditError> {
     // What platforms have in common is told once.
     leaks.sort();
     leaks.dedup();
@@ -251,6 +267,7 @@ impl fmt::Display for Place {
             Self::History { number } => write!(f, "entry {number} of the image's history"),
             Self::Attestation { predicate } => write!(f, "the attestation {predicate}"),
             Self::Document { digest } => write!(f, "the image's document {digest}, or its annotations"),
+            Self::Report { tester, path } => write!(f, "the report {path:?} of tester {tester}"),
             Self::Log { step } => write!(f, "what the step {step:?} printed"),
         }
     }

@@ -26,7 +26,7 @@ pub(in crate::builder) struct Wanted {
 }
 
 /// Something found: the id of a secret, and its form.
-pub(super) type Hit = (String, Form);
+pub(in crate::builder) type Hit = (String, Form);
 
 /// Finds any of some byte strings.
 struct Automaton {
@@ -37,7 +37,7 @@ struct Automaton {
 }
 
 /// A search in one stream.
-pub(super) struct Search<'a> {
+pub(in crate::builder) struct Search<'a> {
     plain: Half<'a>,
     spaced: Half<'a>,
 }
@@ -68,12 +68,12 @@ impl Wanted {
     }
 
     /// Begins a search.
-    pub(super) fn search(&self) -> Search<'_> {
+    pub(in crate::builder) fn search(&self) -> Search<'_> {
         Search { plain: Half::new(&self.plain), spaced: Half::new(&self.spaced) }
     }
 
     /// What stands in these bytes.
-    pub(super) fn in_bytes(&self, bytes: &[u8]) -> BTreeSet<Hit> {
+    pub(in crate::builder) fn in_bytes(&self, bytes: &[u8]) -> BTreeSet<Hit> {
         let mut search = self.search();
         search.push(bytes);
         search.found()
@@ -96,7 +96,7 @@ impl Wanted {
 
 impl Search<'_> {
     /// Takes the next bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(in crate::builder) fn push(&mut self, bytes: &[u8]) {
         self.plain.push([bytes]);
         let mut begin = 0;
         let spaces = memchr3_iter(b'\n', b'\r', b' ', bytes).chain([bytes.len()]);
@@ -105,7 +105,7 @@ impl Search<'_> {
     }
 
     /// What has been found.
-    pub(super) fn found(&self) -> BTreeSet<Hit> {
+    pub(in crate::builder) fn found(&self) -> BTreeSet<Hit> {
         let halves = [&self.plain, &self.spaced].into_iter();
         halves
             .flat_map(|half| half.found.iter().map(|at| half.automaton.hits[*at].clone()))

@@ -204,12 +204,6 @@ pub enum OptionsError {
          or write mode=min"
     )]
     AuditedCache,
-    /// An audit, and reports of testers.
-    #[error(
-        "no audit looks into the reports of testers: leave out the audit, or take them by a build of their targets, \
-         which are called NAME-reports"
-    )]
-    AuditedReports,
     /// A secret that no step takes.
     #[error("the build takes no secret `{id}`: {}", list("its secrets are", known))]
     UnknownSecret {

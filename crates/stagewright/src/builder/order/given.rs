@@ -40,9 +40,6 @@ pub(in crate::builder) fn check_audit(options: &BuildOptions) -> Result<(), Opti
             return Err(OptionsError::SecretTooShort { id: id.clone(), length });
         }
     }
-    if options.reports.is_some() {
-        return Err(OptionsError::AuditedReports);
-    }
     if options.cache_to.iter().any(Cache::is_whole) { Err(OptionsError::AuditedCache) } else { Ok(()) }
 }
 
