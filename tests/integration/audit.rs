@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use stagewright::builder::{AuditError, Audited, Failure, Form, Leak, Place, Secret as SecretValue};
+use stagewright::builder::{
+    AuditError, Audited, Failure, Form, Leak, MissingReport, Place, Secret as SecretValue,
+};
 use stagewright::prelude::*;
-use stagewright::{BuildOptions, DriveError, Event, MissingReport, Output};
+use stagewright::{BuildOptions, DriveError, Event, Output};
 use stagewright_tests::Environment;
 
 use crate::support::{Ended, builder, directory, end, image, unique};
@@ -184,7 +186,7 @@ async fn a_report_with_a_secret_is_not_written() {
             Targets::new().product(b.runtime("app", "busybox").gated_by(&unit))
         };
         let reports = out.path().join(verdict);
-        let options = BuildOptions::new(out.path()).reports(&reports).output(Output::none());
+        let options = BuildOptions::new(out.path()).reports(&reports).output(Output::cache_only());
         let ended = build(program, &value, options).await;
         let path = "/planted/request.log".to_owned();
         if passes {

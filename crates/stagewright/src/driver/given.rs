@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use buildkit_gateway::{Channel, FileRange, Gateway, GatewayError, LayoutStore, ResolveMode, SolveOptions};
 use buildkit_llb::{
-    GitMtime, Graph, HttpSource, LocalDiffer, LocalIdentity, LocalSource, Metadata, OciLayoutSource, Platform,
+    GitMtime, GitSource, Graph, HttpSource, LocalDiffer, LocalIdentity, LocalSource, Metadata, OciLayoutSource, Platform,
 };
 use buildkit_patterns::{ignore, pattern};
 use stagewright_plan::Plan;
@@ -73,6 +73,17 @@ fn is_for(context: &GivenContext, platform: &Platform) -> bool {
     context.platform.as_ref().is_none_or(|only| only.id() == platform.id())
 }
 
+/// The repository that is the main context, as a build with these settings takes it.
+pub(super) fn main_git(source: &GitSource, settings: &Settings) -> GitSource {
+    let mut source = source.clone();
+    source.keep_git_dir |= settings.keep_git_dir;
+    source.advice |= settings.git_advice;
+    if settings.source_date_epoch.is_some() && source.mtime.is_none() {
+        source.mtime = Some(GitMtime::Commit);
+    }
+    source
+}
+
 /// Asks what these contexts are.
 pub(super) struct Resolver<'a, C> {
     pub(super) gateway: &'a Gateway<C>,
@@ -101,13 +112,7 @@ impl<C: Channel> Resolver<'_, C> {
                 Context::OciLayout(Box::new(self.layout(name, &layout, digest, platform, at).await?))
             }
             (ContextValue::Known(Context::Git(source)), _) if name == MAIN_CONTEXT => {
-                let mut source = source.clone();
-                source.keep_git_dir |= self.settings.keep_git_dir;
-                source.advice |= self.settings.git_advice;
-                if self.settings.source_date_epoch.is_some() && source.mtime.is_none() {
-                    source.mtime = Some(GitMtime::Commit);
-                }
-                Context::Git(source)
+                Context::Git(Box::new(main_git(source, self.settings)))
             }
             (ContextValue::Known(Context::Git(source)), _) => {
                 let mut source = source.clone();

@@ -15,7 +15,7 @@ use buildkit_llb::{
 use futures_util::future::join_all;
 use stagewright_plan::check::{Checked, check};
 use stagewright_plan::lock::{Lock, LockKey, is_commit};
-use stagewright_plan::lower::{self, Context, RemoteSource, images as images_of};
+use stagewright_plan::lower::{self, Context, MAIN_CONTEXT, RemoteSource, images as images_of};
 use stagewright_plan::{Problem, Problems, Site};
 
 use super::contexts::ContextValue;
@@ -89,7 +89,10 @@ pub(crate) async fn fetch<C: Channel>(gateway: &Gateway<C>, request: &Request) -
     let plans = plans.collect::<Result<Vec<_>, Problems>>()?;
     let targets: Vec<&str> = request.targets.iter().map(String::as_str).collect();
     let mut all = sought(request, Place::There, &plans, &targets);
-    let stages = plans.iter().flat_map(|(_, plan)| &plan.plan().stages);
+    let stages = plans.iter().flat_map(|(_, plan)| {
+        let stage = |target: &&str| plan.plan().stage(&plan.plan().target(target)?.stage);
+        targets.iter().filter_map(stage)
+    });
     let generators = stages.filter_map(|stage| stage.runtime.attests.sbom.as_ref()?.generator.clone());
     all.extend(scanners(request, Place::There, &generators.collect::<Vec<_>>()));
     Ok(ask(gateway, Place::There, all).await?)
@@ -121,12 +124,15 @@ fn sought(
         for context in lower::contexts(plan, targets, &given) {
             let asked = given::asked(&request.contexts, &context, platform, &request.build_platform);
             let Some(asked) = asked else { continue };
-            let given = &request.contexts[asked.index];
-            let by = match &given.value {
+            let own = &request.contexts[asked.index];
+            let by = match &own.value {
                 ContextValue::Image(image) => {
                     let platform = asked.platform.as_ref().unwrap_or(platform);
                     let own = image_in(lock, image, platform, place, None);
                     own.by.map_err(|(why, _)| (why, "write its digest"))
+                }
+                ContextValue::Known(Context::Git(source)) if own.name == MAIN_CONTEXT => {
+                    git(given::main_git(source, &request.settings), place)
                 }
                 ContextValue::Known(Context::Git(source)) => git((**source).clone(), place),
                 ContextValue::Http { .. } => {
@@ -134,7 +140,7 @@ fn sought(
                 }
                 ContextValue::Local(_) | ContextValue::OciLayout { .. } | ContextValue::Known(_) => continue,
             };
-            let what = format!("context `{}`", given.name);
+            let what = format!("context `{}`", own.name);
             all.push(Sought { what, at: Some(context.at.clone()), by });
         }
     }
