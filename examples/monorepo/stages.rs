@@ -19,7 +19,7 @@ fn build(b: &Build, (): ()) -> Targets {
         .run(npm(
             "npm ci --no-audit --no-fund \
              && ln node_modules/@oven/bun-*/bin/bun /usr/local/bin/ \
-             && ln -s $PWD/node_modules/.bin/npm $PWD/node_modules/.bin/turbo /usr/local/bin/",
+             && ln -sf $PWD/node_modules/.bin/npm $PWD/node_modules/.bin/turbo /usr/local/bin/",
         ))
         .env("TURBO_TELEMETRY_DISABLED", 1)
         .env("NEXT_TELEMETRY_DISABLED", 1)

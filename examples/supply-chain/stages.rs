@@ -68,7 +68,7 @@ fn build(b: &Build, p: Params) -> Targets {
         sh("node -e 'process.exit(require(\"./package.json\").version === process.env.VERSION ? 0 : 1)'")
             .env("VERSION", &p.version),
     );
-    // The image itself, once a week even if nothing has changed: the list of known faults is not ours.
+    // The image itself, once a week even if nothing has changed: as a scanner needs it that fetches its list of known faults.
     let scan = tools
         .tester("scan")
         .copy(src.dir("scan"), "scan/")

@@ -42,7 +42,7 @@ fn a_failing_test_is_a_closed_gate() {
 }
 
 #[test]
-fn the_compose_file_starts_what_watches_it() {
+fn the_compose_file_fits_together() {
     let project = Project::new("monitoring");
     let directory = project.file("compose");
     let compose = yaml(&directory.join("compose.yaml"));

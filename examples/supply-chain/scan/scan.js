@@ -8,10 +8,13 @@ import { faults } from './match.js';
 
 const [root, advisories, report] = process.argv.slice(2);
 
+// What is the kernel's in a container.
+const KERNEL = ['proc', 'sys', 'dev'].map((name) => join(root, name));
+
 function* npm(directory) {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (!entry.isDirectory() || ['proc', 'sys', 'dev'].includes(entry.name)) continue;
     const path = join(directory, entry.name);
+    if (!entry.isDirectory() || KERNEL.includes(path)) continue;
     const manifest = join(path, 'package.json');
     if (directory.includes('node_modules') && existsSync(manifest)) {
       const { name, version } = JSON.parse(readFileSync(manifest, 'utf8'));

@@ -30,7 +30,7 @@ pub struct Service {
 }
 
 impl NodeService<'_> {
-    /// Its stages, named after what they are: put several services into groups.
+    /// Its stages, named after what they are, of the project that the context is.
     pub fn stages(&self, b: &Build) -> Service {
         let src = b.context();
         let manifests = || src.files(["package.json", "package-lock.json"]);
