@@ -29,6 +29,8 @@ const NO_FILE: &str = "http://buildkit-session/offline";
 const NO_REPOSITORY: &str = "http://127.0.0.1:1/offline.git";
 
 const LOCK: &str = "run `lock` to pin it, or write its digest";
+const SCANNER: &str = "name one that `lock` pins, `.sbom_by(\"IMAGE\")`, or one by its digest, \
+                       `--sbom=generator=IMAGE@sha256:…`";
 const FETCH: &str = "fetch it while online, with `lock --fetch`; a daemon keeps it until it needs the space";
 
 /// What an offline build has to know.
@@ -155,7 +157,8 @@ fn scanners(request: &Request, place: Place<'_>, names: &[String]) -> Vec<Sought
     let images = names.iter().filter_map(|name| name.parse().ok());
     let scanner = |image| {
         let own = image_in(lock, &image, &request.build_platform, place, None);
-        Sought { what: format!("{}, which makes the SBOM,", own.what), ..own }
+        let by = own.by.map_err(|(why, _)| (why, SCANNER));
+        Sought { what: format!("{}, which makes the SBOM,", own.what), by, ..own }
     };
     images.map(scanner).collect()
 }
