@@ -276,7 +276,11 @@ async fn without_leaks<C: Channel>(
             Ok(hits) => {
                 missing(&source, MissingReport::Leaks);
                 let place = Place::Report { tester: tester.to_owned(), path: source };
-                leaks.extend(hits.into_iter().map(|(secret, form)| Leak { secret, form, place: place.clone() }));
+                leaks.extend(hits.into_iter().map(|(secret, form)| Leak {
+                    secret,
+                    form,
+                    place: place.clone(),
+                }));
             }
             Err(error) => missing(&source, why(&error)),
         }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use stagewright_plan::lock::Change;
+
 use super::args::LockArgs;
 use super::error::{CliError, FAILED};
 use super::{Met, Program, runtime, tell, write_out};
@@ -39,10 +41,13 @@ pub(super) fn run(program: &Program<'_>, args: &LockArgs) -> Result<ExitCode, Cl
 
 fn summary(relocked: &Relocked, check: bool) -> String {
     let path = relocked.path().display();
-    match (relocked.changes().len(), check) {
+    let changes = relocked.changes();
+    let moved = changes.iter().any(|change| matches!(change, Change::Moved { .. }));
+    match (changes.len(), check) {
         (0, _) => format!("{path}: up to date, {} pinned\n", relocked.pins()),
         (changed, true) => {
-            format!("{path}: {changed} of what it says is not so any more: run `lock --update`\n")
+            let right = if moved { "lock --update" } else { "lock" };
+            format!("{path}: {changed} of what it says is not so any more: run `{right}`\n")
         }
         (changed, false) => format!("{path}: {changed} changed, {} pinned\n", relocked.pins()),
     }

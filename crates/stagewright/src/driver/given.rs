@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use buildkit_gateway::{Channel, FileRange, Gateway, GatewayError, LayoutStore, ResolveMode, SolveOptions};
 use buildkit_llb::{
-    GitMtime, GitSource, Graph, HttpSource, LocalDiffer, LocalIdentity, LocalSource, Metadata, OciLayoutSource, Platform,
+    GitMtime, GitSource, Graph, HttpSource, LocalDiffer, LocalIdentity, LocalSource, Metadata,
+    OciLayoutSource, Platform,
 };
 use buildkit_patterns::{ignore, pattern};
 use stagewright_plan::Plan;

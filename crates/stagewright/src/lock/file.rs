@@ -1,7 +1,8 @@
 //! The lock file on this machine.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use stagewright_plan::lock::{Lock, LockError};
@@ -69,22 +70,25 @@ pub(crate) fn read(path: &Path) -> Result<Option<Lock>, LockFileError> {
         .map_err(|source| LockFileError::Form { path: path.to_owned(), source })
 }
 
-/// Puts a lock into its file, whole or not at all. Blocks.
+/// Puts a lock into its file, whole or not at all; a link stays one. Blocks.
 pub(crate) fn write(path: &Path, lock: &Lock) -> Result<(), LockFileError> {
     let wrong = |source| LockFileError::Write { path: path.to_owned(), source };
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = fs::write(&partial, lock.to_string()).and_then(|()| fs::rename(&partial, path));
-    written.map_err(|error| {
-        // It may not even be there.
-        let _ = fs::remove_file(&partial);
-        wrong(error)
-    })
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))
+        .map_err(wrong)?;
+    let written = file.write_all(lock.to_string().as_bytes());
+    written.and_then(|()| file.as_file().sync_all()).map_err(wrong)?;
+    file.persist(&target).map_err(|error| wrong(error.error))?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use stagewright_plan::lock::LockKey;
 
     use super::*;
@@ -99,6 +103,12 @@ mod tests {
         write(&path, &lock).unwrap();
         assert_eq!(lock.changes(&read(&path).unwrap().unwrap()), []);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        let link = folder.path().join("link.lock");
+        symlink(&path, &link).unwrap();
+        write(&link, &Lock::default()).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(Lock::default().changes(&read(&path).unwrap().unwrap()), []);
     }
 
     #[test]
