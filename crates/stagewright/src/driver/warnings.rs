@@ -62,9 +62,9 @@ pub(super) async fn tell<C: Channel>(
             }
         }
     }
-    let warnings: Vec<Warning> = problems
-        .into_values()
-        .chain(request.doubts.iter().cloned())
+    let doubts = request.doubts.iter().cloned();
+    let warnings: Vec<Warning> = doubts
+        .chain(problems.into_values())
         .take(MOST)
         .map(|problem| warning(&problem, &digest, &mut excerpts))
         .collect();
