@@ -1,5 +1,6 @@
 //! Runs a program under `bench-measure`, and says what it took.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,20 @@ struct Report {
     peak: f64,
     processor: f64,
     code: Option<i32>,
+}
+
+/// Fails if a command of a build ran, by what plain progress said of it.
+pub(super) fn check_cached(said: &str) -> Result<()> {
+    let vertices = || said.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' '));
+    let cached: BTreeSet<&str> = vertices()
+        .filter(|(_, told)| *told == "CACHED")
+        .map(|(number, _)| number)
+        .collect();
+    let mut commands = vertices().filter(|(_, told)| told.starts_with('[') && told.contains("] RUN "));
+    if cached.is_empty() || commands.any(|(number, _)| !cached.contains(number)) {
+        bail!("the build was not cached:\n{said}");
+    }
+    Ok(())
 }
 
 impl Bench {
@@ -103,5 +118,19 @@ impl Bench {
         }
         let Report { seconds, peak, processor, .. } = report;
         Ok(Measured { seconds, peak, processor, stdout, stderr })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_is_cached_if_every_command_is() {
+        let said = "#1 [internal] load build context\n#1 DONE 0.0s\n#2 [app 1/2] RUN npm ci\n#2 CACHED\n";
+        check_cached(said).unwrap();
+        check_cached("#1 [app 1/1] COPY . .\n#1 DONE 0.1s\n").unwrap_err();
+        let said = format!("{said}#3 [app 2/2] RUN npm test\n#3 0.1 #2 CACHED\n#3 DONE 1.0s\n");
+        assert!(check_cached(&said).unwrap_err().to_string().ends_with(&said));
     }
 }

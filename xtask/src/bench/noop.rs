@@ -1,9 +1,9 @@
 //! A build of which everything is cached: what starting, connecting, asking and ending cost.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::daemon::{BenchDaemon, Side};
-use super::measure::Bench;
+use super::measure::{Bench, check_cached};
 use super::rows::Samples;
 use super::{definitions, tree};
 
@@ -23,9 +23,7 @@ pub(super) fn run(bench: &Bench, daemon: &BenchDaemon) -> Result<Samples> {
     for round in 0..bench.rounds(ROUNDS) {
         for side in Side::in_round(round) {
             let measured = daemon.solve(bench, side, &definition, &context)?;
-            if !measured.stderr.contains("CACHED") {
-                bail!("the build was not cached:\n{}", measured.stderr);
-            }
+            check_cached(&measured.stderr)?;
             match side {
                 Side::Ours => samples.ours("noop", measured.seconds),
                 Side::Peer => samples.peer("noop", measured.seconds),

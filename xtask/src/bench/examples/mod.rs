@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use stagewright_tests::Registry;
 
 use super::clients::Clients;
 use super::daemon::{BenchDaemon, Side};
 use super::definitions;
-use super::measure::Bench;
+use super::measure::{Bench, check_cached};
 use super::rows::{Group, Samples};
 use crate::examples::list::Edit;
 use crate::examples::sizes::{Size, Sizes};
@@ -145,10 +145,7 @@ impl Turns<'_> {
         self.project.reset()?;
         self.time(way, "cold")?;
         for _ in 0..short {
-            let said = self.time(way, "noop")?;
-            if !said.contains("CACHED") {
-                bail!("the build was not cached:\n{said}");
-            }
+            check_cached(&self.time(way, "noop")?)?;
         }
         for number in 0..short {
             self.project.edit(round * short + number)?;

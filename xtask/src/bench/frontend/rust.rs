@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::files::{Project, SMALL};
 use crate::bench::clients::Clients;
 use crate::bench::daemon::{BenchDaemon, Side};
-use crate::bench::measure::Bench;
+use crate::bench::measure::{Bench, check_cached};
 use crate::bench::rows::Samples;
 
 /// The first build of each takes as long as it takes to compile the crates.
@@ -51,9 +51,7 @@ pub(super) fn run(
         for _ in 0..UNCHANGED {
             for side in Side::in_round(round) {
                 let measured = bench.measure(None, &command(side, &format!("edited {round}"))?)?;
-                if !measured.stderr.contains("CACHED") {
-                    bail!("the build was not cached:\n{}", measured.stderr);
-                }
+                check_cached(&measured.stderr)?;
                 samples.add(side, "frontend-rust-unchanged", measured.seconds);
             }
         }

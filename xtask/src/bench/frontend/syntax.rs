@@ -9,7 +9,7 @@ use super::docker;
 use super::files::{LARGE, Project, SMALL, Shape};
 use crate::bench::clients::Clients;
 use crate::bench::daemon::{BenchDaemon, Side};
-use crate::bench::measure::{Bench, Measured};
+use crate::bench::measure::{Bench, Measured, check_cached};
 use crate::bench::rows::Samples;
 
 /// Short enough for many.
@@ -57,9 +57,7 @@ impl Pair {
     /// A build of which all is cached; the frontend, too, or not.
     fn measure(&self, bench: &Bench, side: Side, is_pulled: bool) -> Result<f64> {
         let Measured { seconds, stderr, .. } = bench.measure(None, self.of(side))?;
-        if !stderr.contains("CACHED") {
-            bail!("the build was not cached:\n{stderr}");
-        }
+        check_cached(&stderr)?;
         if stderr.contains(PULLED) != is_pulled {
             bail!("the frontend was {}pulled:\n{stderr}", if is_pulled { "not " } else { "" });
         }
