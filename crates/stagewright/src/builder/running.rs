@@ -309,6 +309,13 @@ impl Targets<'_> {
                 return Err(failure);
             }
         };
+        // What the daemon told of steps while it exported. For what is pushed it is too late, for files it is not.
+        if let Some(Err(error)) = heard.as_ref().map(Heard::judge) {
+            if let Some(exports) = exports {
+                exports.give_up().await;
+            }
+            return Err(BuildError::Drive(DriveError::Audit(Arc::new(error))).into());
+        }
         if let Some(exports) = exports {
             commit(exports.clone(), Arc::clone(&self.commits)).await?;
         }
@@ -316,11 +323,6 @@ impl Targets<'_> {
             let caches = self.caches.clone();
             let named = spawn_blocking(move || caches.iter().try_for_each(|cache| cache.finish(&manifest)));
             named.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
-        }
-        // What the daemon told of steps while it exported.
-        if let Some(heard) = &heard {
-            let audited = heard.judge();
-            audited.map_err(|error| BuildError::Drive(DriveError::Audit(Arc::new(error))))?;
         }
         let sent = order.exports.iter().filter_map(|export| export.sent.as_ref());
         let files = sent.filter_map(|sent| sent.path().map(Path::to_owned));
@@ -361,7 +363,7 @@ impl Targets<'_> {
             ..self.solve.clone()
         };
         let drive = async |gateway| driver::drive(&gateway, prepared, target).await;
-        if let Err(error) = self.client.build(request, |_| {}, drive).await {
+        if let Err(error) = self.client.build(request, |update| heard.take(&update), drive).await {
             let failure = audit.exports.failure();
             audit.exports.give_up().await;
             return Err(failure.map_or_else(|| AuditError::Solve(error.to_string()), AuditError::from));
