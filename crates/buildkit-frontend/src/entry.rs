@@ -10,7 +10,6 @@ use buildkit_llb::{
     Definition, Graph, LocalDiffer, LocalIdentity, LocalSource, Metadata, OpError, SourceFile,
 };
 use bytes::Bytes;
-use tonic::Code;
 
 use crate::options::{EntryOptions, Options};
 
@@ -238,7 +237,7 @@ impl<C: Channel> Files<'_, C> {
         let failed = |source| EntryError::Daemon { filename: path.to_owned(), source };
         let stat = match self.gateway.stat_file(self.files, path).await {
             Ok(stat) => stat,
-            Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) if error.is_absence() => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         if stat.is_dir() {
@@ -254,7 +253,7 @@ impl<C: Channel> Files<'_, C> {
             let range = FileRange { offset: data.len() as u64, length: CHUNK };
             let chunk = match self.gateway.read_file(self.files, path, Some(range)).await {
                 Ok(chunk) => chunk,
-                Err(error) if is_absence(&error) => return Ok(None),
+                Err(error) if error.is_absence() => return Ok(None),
                 Err(error) => return Err(failed(error)),
             };
             data.extend_from_slice(&chunk);
@@ -266,19 +265,6 @@ impl<C: Channel> Files<'_, C> {
             }
         }
     }
-}
-
-/// Whether a file is not there.
-///
-/// Only the text tells: a daemon sends what its system says with the code Unknown and no detail, as it does every other
-/// error of a file (BuildKit v0.33.1 `cache/util/fsutil.go`, `util/grpcerrors/grpcerrors.go`). Another code is another
-/// error, whatever its text.
-fn is_absence(error: &GatewayError) -> bool {
-    if error.code() != Code::Unknown {
-        return false;
-    }
-    let absent = ["no such file or directory", "file does not exist", "not a directory"];
-    absent.iter().any(|text| error.message().ends_with(text))
 }
 
 fn text(filename: &str, data: Bytes) -> Result<String, EntryError> {

@@ -166,6 +166,17 @@ impl GatewayError {
             .with_detail("errdefs.Subrequest+json", &Named { name: name.to_owned() })
     }
 
+    /// Whether it says that there is no such file.
+    ///
+    /// Only the text tells: a daemon sends what its system says with the code Unknown and no detail, as it does every other
+    /// error of a file (BuildKit v0.33.1 `cache/util/fsutil.go`, `util/grpcerrors/grpcerrors.go`). Another code is another
+    /// error, whatever its text.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        let absent = ["no such file or directory", "file does not exist", "not a directory"];
+        self.code == Code::Unknown && absent.iter().any(|text| self.message.ends_with(text))
+    }
+
     /// The same with another message: code and details stay.
     #[must_use]
     pub fn with_message(self, message: impl Into<String>) -> Self {
@@ -400,6 +411,16 @@ mod tests {
 
     fn any(name: &str, json: &str) -> Any {
         Any { type_url: format!("{URL_PREFIX}{name}"), value: json.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn only_a_daemon_s_words_tell_of_absence() {
+        let said = |code, text: &str| GatewayError::with_code(code, text).is_absence();
+        assert!(said(Code::Unknown, "lstat /a/b: no such file or directory"));
+        assert!(said(Code::Unknown, "open c: file does not exist"));
+        assert!(said(Code::Unknown, "lstat /a/b: not a directory"));
+        assert!(!said(Code::Unknown, "no such file or directory: /a"));
+        assert!(!said(Code::NotFound, "open c: file does not exist"));
     }
 
     fn failed_step() -> GatewayError {

@@ -366,12 +366,10 @@ async fn read<C: Channel>(
 
 /// What an error of reading says of a report.
 fn why(error: &GatewayError) -> MissingReport {
-    // The code is Unknown: what a daemon's file system says comes as its words.
-    let message = error.message();
-    if message.ends_with("no such file or directory") || message.ends_with("file does not exist") {
-        return MissingReport::Absent;
+    match error.is_absence() {
+        true => MissingReport::Absent,
+        false => MissingReport::Unread(error.message().to_owned()),
     }
-    MissingReport::Unread(message.to_owned())
 }
 
 #[cfg(test)]

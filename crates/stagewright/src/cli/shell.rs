@@ -76,7 +76,7 @@ pub(super) async fn open(halted: &Halted, program: &str) -> Result<(), ShellErro
     if let Some(root) = root.and_then(|root| u16::try_from(root).ok())
         && program.starts_with('/')
         && let Err(error) = container.stat_file(root, program).await
-        && is_absent(&error)
+        && error.is_absence()
     {
         return Err(ShellError::None(program.to_owned()));
     }
@@ -141,13 +141,6 @@ async fn follow(process: &mut Process, request: &ProcessRequest) -> Result<(), S
         }
     }
     Ok(())
-}
-
-/// Whether a daemon's file system says that something is not there: it says so in words.
-fn is_absent(error: &GatewayError) -> bool {
-    ["no such file or directory", "file does not exist"]
-        .iter()
-        .any(|end| error.message().ends_with(end))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use buildkit_gateway::errdefs::{Source, SourceInfo};
-use buildkit_gateway::{Channel, Gateway, GatewayError, Ref, Warning};
+use buildkit_gateway::{Channel, Gateway, Ref, Warning};
 use buildkit_llb::{ImageRef, Platform};
 use futures_util::future::join_all;
 use stagewright_plan::check::Checked;
@@ -99,14 +99,7 @@ pub(crate) fn is_pinned(lock: Option<&Locked>, name: &str) -> bool {
 
 /// Whether there is surely nothing at a path.
 async fn is_missing<C: Channel>(gateway: &Gateway<C>, image: &Ref, path: &str) -> bool {
-    if image.is_scratch() {
-        return true;
-    }
-    let says_so = |error: &GatewayError| {
-        let message = error.message();
-        message.contains("no such file or directory") || message.contains("not a directory")
-    };
-    gateway.stat_file(image, path).await.is_err_and(|error| says_so(&error))
+    image.is_scratch() || gateway.stat_file(image, path).await.is_err_and(|error| error.is_absence())
 }
 
 fn warning(problem: &Problem, digest: &str, excerpts: &mut Excerpts<'_>) -> Warning {
