@@ -52,18 +52,29 @@ fn leaves_lists(run: &Run) -> bool {
         .split([' ', '\t', '\n', ';', '&', '|', '(', ')'])
         .filter(|word| !word.is_empty())
         .collect();
-    let updates = words.iter().enumerate().any(|(i, word)| {
-        let program = word.rsplit('/').next().unwrap_or(word);
-        matches!(program, "apt-get" | "apt")
-            && words[i + 1..].iter().find(|word| !word.starts_with('-')) == Some(&"update")
-    });
-    let removes = text.contains("rm ") && text.contains(LISTS);
+    let Some(updated) = (0..words.len()).rfind(|at| updates(&words[*at..])) else { return false };
+    let mut after = words[updated..].iter().skip_while(|word| **word != "rm");
+    let removes = after.any(|word| word.starts_with(LISTS));
     let mounted = run.mounts.iter().any(|mount| match mount {
         Mount::Cache(cache) => covers(&cache.path),
         Mount::Tmpfs { path } => covers(path),
         _ => false,
     });
-    updates && !removes && !mounted
+    !removes && !mounted
+}
+
+/// Whether a command that begins with these words updates apt's lists.
+fn updates(words: &[&str]) -> bool {
+    let Some((program, mut words)) = words.split_first() else { return false };
+    if !matches!(program.rsplit('/').next(), Some("apt-get" | "apt")) {
+        return false;
+    }
+    while let Some((option, rest)) = words.split_first().filter(|(word, _)| word.starts_with('-')) {
+        // The value of these is the next word.
+        let has_value = matches!(*option, "-o" | "-c" | "-t");
+        words = rest.get(usize::from(has_value)..).unwrap_or_default();
+    }
+    words.first() == Some(&"update")
 }
 
 /// Whether what is mounted here takes the lists.
@@ -88,6 +99,8 @@ mod tests {
         check("apt-get update && apt-get install -y curl", true);
         check("/usr/bin/apt-get -qq update; apt-get install curl", true);
         check("apt-get update \\\n  && apt-get install -y curl \\\n  && rm -rf /var/lib/apt/lists/*", false);
+        check("rm -rf /var/lib/apt/lists/* && apt-get update", true);
+        check("apt-get -o Acquire::Retries=3 update", true);
         check("apt-get install -y curl", false);
         check("echo apt-get is old, update it", false);
         for (path, expected) in
