@@ -198,3 +198,20 @@ impl Kept {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scripts_say_where_the_code_is_noted() {
+        assert!(RUN.contains(&format!("> {NOTED}/code || exit 1\nexit {KEPT}\n")), "{RUN}");
+        for script in [RUN, VERDICT] {
+            assert!(
+                script.starts_with("if [ ") && script.contains(&format!("-s {NOTED}/code ]; then")),
+                "{script}"
+            );
+        }
+        assert!(VERDICT.contains(&format!("read -r code < {NOTED}/code\n")), "{VERDICT}");
+    }
+}
