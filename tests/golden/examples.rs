@@ -36,15 +36,16 @@ fn yaml(name: &str, args: &[(&str, &str)]) -> Plan {
     plan.unwrap_or_else(|problems| panic!("{name}: {problems}"))
 }
 
-/// The targets' names, each with its ops, its image's configuration and what that is to carry.
+/// The targets' names, each with its ops, what it says of itself, its image's configuration and what that is to carry.
 fn graph(plan: &Plan) -> Vec<(String, String)> {
     let graph = plan.targets.iter().map(|target| {
         let lowered = lowered(plan, &[target.name.as_str()]);
         let built = &lowered.targets[0];
         let ops = without_places(&lowered.graph.definition(built.output).unwrap());
         let config = built.config.as_ref().map(|config| format!("{config:#?}\n"));
+        let said = format!("{:?} {:?} {:?}\n", target.product, target.description, built.annotations);
         let attests = plan.stage(&target.stage).map(|stage| format!("{:?}\n", stage.runtime.attests));
-        (target.name.clone(), ops + &config.unwrap_or_default() + &attests.unwrap_or_default())
+        (target.name.clone(), ops + &said + &config.unwrap_or_default() + &attests.unwrap_or_default())
     });
     let mut graph: Vec<_> = graph.collect();
     graph.sort();
@@ -104,6 +105,11 @@ fn gateway() {
 #[test]
 fn go_service() {
     check("go-service", &[&[], &[("environment", "staging"), ("version", "1.4.2")]]);
+}
+
+#[test]
+fn microservices() {
+    check("microservices", &[&[], &[("node", "20")]]);
 }
 
 #[test]
