@@ -36,7 +36,7 @@ fn build(b: &Build, p: Params) -> Targets {
         .runtime("site", Scratch)
         .mkdir("/srv")
         .file("/srv/index.html", format!("<!doctype html>\n<title>{0}</title>\n<h1>{0}</h1>\n", p.title))
-        .label("org.opencontainers.image.title", p.title);
+        .label(oci::TITLE, p.title);
     Targets::new().product(greeting).product(site)
 }
 

@@ -91,7 +91,7 @@ fn build(b: &Build, p: Params) -> Targets {
             .user("node")
             .expose(8080)
             .healthcheck(Healthcheck::http(HttpTool::Node, "http://127.0.0.1:8080/health").every(secs(30)))
-            .labels(version.map(|version| ("org.opencontainers.image.version", version)))
+            .labels(version.map(|version| (oci::VERSION, version)))
             .gated_by(&unit)
     };
 

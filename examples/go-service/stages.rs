@@ -90,11 +90,7 @@ fn build(b: &Build, p: Params) -> Targets {
         .copy(program.artifact("/out/service"), "/service")
         .nonroot()
         .expose(8080)
-        .labels([
-            ("org.opencontainers.image.title", "worldclock"),
-            ("org.opencontainers.image.version", &p.version),
-            ("org.opencontainers.image.revision", &p.commit),
-        ])
+        .labels([(oci::TITLE, "worldclock"), (oci::VERSION, &p.version), (oci::REVISION, &p.commit)])
         .healthcheck(health.clone())
         .entrypoint(["/service"])
         .cmd(["serve"])

@@ -51,7 +51,7 @@ pub(crate) fn build(b: &Build, knobs: Lucid) -> Targets {
         .cmd(["node"].into_iter().chain(flags).chain(["src/server.js"]).collect::<Vec<_>>());
 
     let base = node.runtime("base").apply(|image| service(image, &knobs));
-    let tools = compiled.dev("build").label("org.opencontainers.image.version", &knobs.version);
+    let tools = compiled.dev("build").label(oci::VERSION, &knobs.version);
 
     let targets = match knobs.build_environment {
         Environment::Development => Targets::new().product(development).target(runtime),
@@ -73,7 +73,7 @@ fn service(image: Stage<role::Runtime>, knobs: &Lucid) -> Stage<role::Runtime> {
         .env("LOG_LEVEL", knobs.log_level.name())
         .env("VERSION", &knobs.version)
         .env("PORT", knobs.port)
-        .label("org.opencontainers.image.version", &knobs.version)
+        .label(oci::VERSION, &knobs.version)
         .user("node")
         .expose(knobs.port)
 }

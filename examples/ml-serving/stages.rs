@@ -30,8 +30,8 @@ fn build(b: &Build, p: Params) -> Targets {
         .env("PATH", "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     let packages = base
         .deps("packages")
-        .copy(src.file("requirements.txt"), "./")
         .run("python -m venv /opt/venv")
+        .copy(src.file("requirements.txt"), "./")
         .run(sh("pip install --require-hashes -r requirements.txt").cache(Cache::pip()));
     let lab = packages.deps("lab").copy(src.dir("training"), "training/");
 
