@@ -127,7 +127,7 @@ fn java(b: &Build) -> Stage<role::Runtime> {
     let src = b.context();
     let maven = |line: &str| sh(format!("mvn --batch-mode --quiet {line}")).cache(Cache::maven());
     let deps = b
-        .base("base", "maven:3.8-openjdk-17")
+        .base("base", "maven:3-eclipse-temurin-17")
         .workdir("/src")
         .deps("deps")
         .copy(src.file("java/pom.xml"), "./")
@@ -135,7 +135,7 @@ fn java(b: &Build) -> Stage<role::Runtime> {
     let sources = deps.builder("sources").copy(src.dir("java/src"), "src/");
     let made = sources.builder("build").run(maven("package -Dmaven.test.skip"));
     let unit = sources.tester("unit").run(maven("test"));
-    b.runtime("app", "openjdk:17-slim")
+    b.runtime("app", "eclipse-temurin:17-jre")
         .workdir("/app")
         .copy(deps.artifact("/out/lib"), "lib/")
         .copy(made.artifact("/src/target/basic.jar"), "./")

@@ -25,7 +25,7 @@ fn build(b: &Build, p: Params) -> Targets {
     let src = b.context();
 
     let classes = b
-        .builder("backend-build", "maven:3.8-openjdk-17")
+        .builder("backend-build", "maven:3-eclipse-temurin-17")
         .workdir("/src")
         .copy(src.file("backend/pom.xml"), "./")
         .copy(src.dir("backend/src"), "src/")
@@ -59,7 +59,7 @@ fn build(b: &Build, p: Params) -> Targets {
         .entrypoint(["migrate.sh"])
         .cmd(Vec::<String>::new());
     let backend = b
-        .runtime("backend", "openjdk:17-slim")
+        .runtime("backend", "eclipse-temurin:17-jre")
         .workdir("/app")
         .apply(with_wget(b))
         .copy(classes.artifact("/src/target/lib"), "lib/")
@@ -79,11 +79,10 @@ fn build(b: &Build, p: Params) -> Targets {
 
     // Each judges what ships, or all parts together: the migrator's own image is where a server runs for the test.
     let nginx_test = frontend.tester("nginx-test").run("nginx -t");
-    let java = b.image("openjdk:17-slim");
+    let java = b.image("eclipse-temurin:17-jre");
     let integration = migrator
         .tester("integration")
-        .copy(java.dir("/usr/lib/jvm"), "/usr/lib/jvm/")
-        .copy(java.dir("/etc/java-17-openjdk"), "/etc/java-17-openjdk/")
+        .copy(java.dir("/opt/java/openjdk"), "/opt/java/openjdk/")
         .copy(classes.artifact("/src/target/test-lib"), "/test/lib/")
         .copy(classes.artifact("/src/target/classes"), "/test/classes/")
         .copy(classes.artifact("/src/target/test-classes"), "/test/test-classes/")

@@ -7,6 +7,10 @@ cd "$(dirname "$0")"
 name=$1
 shift
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
+if [ -z "${REVISION:-}" ] && [ -n "$(git status --porcelain .)" ]; then
+    echo "what would be built is not what is committed: commit it, or say REVISION=…" >&2
+    exit 1
+fi
 revision=${REVISION:-$(git rev-parse HEAD)}
 told=$(mktemp)
 trap 'rm -f "$told"' EXIT

@@ -8,5 +8,5 @@ pg_ctl --wait --silent --log="$home/log" --options="-c unix_socket_directories='
 trap 'pg_ctl --silent --mode=immediate stop; rm -rf "$home"' EXIT
 migrate.sh
 export JDBC_URL=jdbc:postgresql://127.0.0.1:5432/postgres SITE=/test/site
-/usr/lib/jvm/java-17-openjdk/bin/java -cp '/test/test-classes:/test/classes:/test/lib/*' \
+/opt/java/openjdk/bin/java -cp '/test/test-classes:/test/classes:/test/lib/*' \
     org.junit.platform.console.ConsoleLauncher execute --disable-banner --select-class=demo.tasks.StackIT

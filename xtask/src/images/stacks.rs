@@ -14,12 +14,8 @@ const DEBIAN: &str = "debian:bookworm-slim";
 /// All of them.
 pub(super) const STACKS: [Program; 5] = [
     Program { repository: "library/python", tags: &["3.11-slim", "3.11-slim-bookworm"], target: "python" },
-    Program { repository: "library/openjdk", tags: &["17-slim", "17-slim-bookworm"], target: "openjdk" },
-    Program {
-        repository: "library/maven",
-        tags: &["3.8-openjdk-17", "3.8-openjdk-17-slim"],
-        target: "maven",
-    },
+    Program { repository: "library/eclipse-temurin", tags: &["17-jre"], target: "eclipse-temurin" },
+    Program { repository: "library/maven", tags: &["3-eclipse-temurin-17"], target: "maven" },
     Program { repository: "library/postgres", tags: &["15", "15-bookworm"], target: "postgres" },
     Program { repository: "library/nginx", tags: &["1.22", "1.22-bookworm"], target: "nginx" },
 ];
@@ -35,6 +31,13 @@ const LEFT_OUT: [&str; 4] = [
     "/usr/lib/postgresql/*/lib/bitcode/*",
     "/usr/lib/*/libLLVM*",
 ];
+
+/// Moves Java to where the images of this name have it, with all that its links lead to: certificates, which are made of
+/// the files of ca-certificates and so have the host's own, and configuration.
+const TO_OPT_JAVA: &str = "\
+    mkdir -p /opt/java && cd /usr/lib/jvm \
+    && find java-17-openjdk-* -xtype l -delete && cp -rL java-17-openjdk-* /opt/java/openjdk \
+    && rm -r /usr/lib/jvm /etc/java-17-openjdk";
 
 /// What starts a database server: as the user `postgres`, on data that it makes if there are none.
 const POSTGRES: &str = r#"#!/bin/sh
@@ -118,17 +121,15 @@ pub(super) fn build(b: &Build, (): ()) -> Targets {
         .env("SSL_CERT_FILE", CERTIFICATES)
         .cmd(["python3"]);
 
-    // Java's certificates are made of the files of ca-certificates, which has the host's own, too.
-    let openjdk = b
-        .runtime("openjdk", DEBIAN)
-        .run(install("openjdk-17-jre-headless"))
-        .run("ln -s java-17-openjdk-$(dpkg --print-architecture) /usr/lib/jvm/java-17-openjdk")
-        .env("JAVA_HOME", "/usr/lib/jvm/java-17-openjdk")
-        .env("LANG", "C.UTF-8")
-        .cmd(["java", "-version"]);
-    let maven = openjdk
-        .runtime("maven")
-        .run(install("openjdk-17-jdk-headless maven"))
+    let java = |name, packages: &str| {
+        b.runtime(name, DEBIAN)
+            .run(install_and(packages, TO_OPT_JAVA))
+            .env("JAVA_HOME", "/opt/java/openjdk")
+            .env("PATH", "/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LANG", "C.UTF-8")
+    };
+    let temurin = java("eclipse-temurin", "openjdk-17-jre-headless").cmd(["java", "-version"]);
+    let maven = java("maven", "openjdk-17-jdk-headless maven")
         .env("MAVEN_HOME", "/usr/share/maven")
         .env("MAVEN_CONFIG", "/root/.m2")
         .cmd(["mvn"]);
@@ -170,18 +171,24 @@ pub(super) fn build(b: &Build, (): ()) -> Targets {
         .stop_signal("SIGQUIT")
         .cmd(["nginx", "-g", "daemon off;"]);
 
-    Targets::new().products([python, openjdk, maven, postgres, nginx])
+    Targets::new().products([python, temurin, maven, postgres, nginx])
 }
 
-/// Installs Debian packages. Lists and downloads stay in caches, so that the images take nothing from each other but
-/// these. Packages put links into the directory of manual pages, which the first image leaves out. A bundle of certificates that ca-certificates writes is replaced by the host's, which was there before.
+/// Installs Debian packages.
 fn install(packages: &str) -> Run {
+    install_and(packages, "true")
+}
+
+/// Installs Debian packages, and does more in the same layer. Lists and downloads stay in caches, so that the images take
+/// nothing from each other but these. Packages put links into the directory of manual pages, which the first image leaves
+/// out. A bundle of certificates that ca-certificates writes is replaced by the host's, which was there before.
+fn install_and(packages: &str, then: &str) -> Run {
     let left_out: String = LEFT_OUT.iter().map(|path| format!("path-exclude={path}\\n")).collect();
     sh(format!(
         "printf '{left_out}' > /etc/dpkg/dpkg.cfg.d/left-out \
          && mkdir -p /usr/share/man/man1 && cp {CERTIFICATES} /var/tmp/certificates \
          && apt-get update && apt-get install --yes --no-install-recommends {packages} \
-         && mv /var/tmp/certificates {CERTIFICATES} && rm -f /var/log/*.log /var/log/apt/*"
+         && mv /var/tmp/certificates {CERTIFICATES} && rm -f /var/log/*.log /var/log/apt/* && {then}"
     ))
     .cache(Cache::apt())
     .env("DEBIAN_FRONTEND", "noninteractive")
