@@ -7,9 +7,11 @@
 //! | deps | | + | + | + | | + |
 //! | builder | | | + | + | | + |
 //! | tester | | | | + | | |
-//! | runtime, dev | | | | + | + | + |
+//! | runtime | | | | + | + | + |
+//! | dev | | | | + | | + |
 //!
-//! One trait for each next role, so that the compiler names the rule that was broken.
+//! One trait for each next role, so that the compiler names the rule that was broken. Images have one type: what is started
+//! as a runtime from a dev image is a dev image in the Plan.
 
 use crate::plan;
 
@@ -110,6 +112,7 @@ pub trait Gated: Role {}
 #[diagnostic::on_unimplemented(
     message = "reports of a tester, and whole images, go to testers only",
     label = "this goes into a `{Self}` stage",
+    note = "people get reports by `build --reports DIRECTORY`",
     note = "what a builder makes for other stages is an artifact: `stage.artifact(\"/app/dist\")`"
 )]
 pub trait TakesJudged: Role {}
@@ -148,7 +151,7 @@ pub(crate) fn may_start(from: plan::Role, to: plan::Role) -> bool {
     use plan::Role::{Base, Builder, Deps, Dev, Runtime, Tester};
     match (from, to) {
         (Base, _) | (_, Tester) | (Deps, Deps | Builder | Dev) | (Builder, Builder | Dev) => true,
-        (Runtime | Dev, Runtime | Dev) => true,
+        (Runtime, Runtime | Dev) | (Dev, Dev) => true,
         (Deps | Builder | Tester | Runtime | Dev, _) => false,
     }
 }

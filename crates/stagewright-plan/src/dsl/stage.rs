@@ -177,7 +177,7 @@ impl<R: Role> Stage<R> {
         self.next(name.into(), plan::Role::Tester)
     }
 
-    /// Starts a runtime image from this stage.
+    /// Starts a runtime image from this stage. If this is a dev image, so is that: it does not ship.
     #[track_caller]
     pub fn runtime(&self, name: impl Into<String>) -> Stage<Runtime>
     where
