@@ -366,7 +366,7 @@ impl Targets<'_> {
         if let Err(error) = self.client.build(request, |update| heard.take(&update), drive).await {
             let failure = audit.exports.failure();
             audit.exports.give_up().await;
-            return Err(failure.map_or_else(|| AuditError::Solve(error.to_string()), AuditError::from));
+            return Err(failure.map_or_else(|| AuditError::Solve(Box::new(error)), AuditError::from));
         }
         audit.judge(heard).await
     }

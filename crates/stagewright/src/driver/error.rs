@@ -133,7 +133,7 @@ impl DriveError {
             | Self::Plan(_)
             | Self::Op(_) => None,
             #[cfg(feature = "client")]
-            Self::Audit(_) => None,
+            Self::Audit(error) => error.daemon(),
         }
     }
 

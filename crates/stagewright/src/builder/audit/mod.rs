@@ -22,7 +22,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use buildkit_client::session::filesend::{ExportError, ExportTarget, Exports};
-use buildkit_client::{Exporter, Session, StatusUpdate};
+use buildkit_client::{BuildError, Exporter, Session, StatusUpdate};
+use buildkit_gateway::GatewayError;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
@@ -32,6 +33,7 @@ use log::Logs;
 pub(super) use search::{Hit, Wanted};
 
 use super::order::Order;
+use crate::driver::DriveError;
 
 /// How many leaks an error shows.
 const SHOWN: usize = 20;
@@ -105,7 +107,7 @@ pub enum AuditError {
     Export(#[from] ExportError),
     /// It could not be exported to be looked into, as the daemon says.
     #[error("what was built cannot be looked into: {0}")]
-    Solve(String),
+    Solve(#[source] Box<BuildError<DriveError>>),
     /// A part of it does not read.
     #[error("{what} cannot be looked into: {source}")]
     Read {
@@ -114,6 +116,21 @@ pub enum AuditError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl AuditError {
+    /// What the daemon said, if it was the daemon.
+    #[must_use]
+    pub fn daemon(&self) -> Option<&GatewayError> {
+        match self {
+            Self::Solve(error) => match &**error {
+                BuildError::Solve(error) | BuildError::Return(error) => Some(error),
+                BuildError::Drive(error) => error.daemon(),
+                BuildError::Id(_) | BuildError::Name(_) | BuildError::Cancelled => None,
+            },
+            Self::Leaks(_) | Self::Export(_) | Self::Read { .. } => None,
+        }
+    }
 }
 
 /// What was looked into, and found to be free of secrets.
