@@ -57,6 +57,9 @@ pub struct Relocked {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelockError {
+    /// No Plan is given.
+    #[error("there is no Plan whose sources could be pinned: give one for each platform")]
+    NoPlan,
     /// It does not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -170,8 +173,8 @@ impl Builder {
         Ok(Relocked { path, old, new })
     }
 
-    /// Lets the daemon fetch all that any target of these Plans takes from elsewhere, as it is pinned: what an offline build
-    /// needs to be there.
+    /// Lets the daemon fetch all that any target of these Plans takes from elsewhere, as it is pinned, and what reads and
+    /// compiles their build file: what an offline build needs to be there.
     ///
     /// # Errors
     ///
@@ -186,7 +189,8 @@ impl Builder {
         let (session, request) = self.all(plans, options).await?;
         let request = Request { lock: locked, ..request };
         let drive = async |gateway| {
-            driver::offline::fetch(&gateway, &request).await?;
+            driver::offline::fetch(&gateway, &request, options.frontends.as_deref().unwrap_or_default())
+                .await?;
             Ok::<_, DriveError>(GatewayResult::single(Ref::scratch()))
         };
         self.solve(session, BuildRequest { source_policy, ..BuildRequest::default() }, drive)
@@ -199,6 +203,8 @@ impl Builder {
         plans: Vec<(Platform, Arc<Plan>)>,
         options: &BuildOptions,
     ) -> Result<(Session, Request), RelockError> {
+        let Some((_, first)) = plans.first() else { return Err(RelockError::NoPlan) };
+        let targets = first.targets.iter().map(|target| target.name.clone()).collect();
         for (platform, plan) in &plans {
             check(plan).map_err(StartError::from)?;
             super::fits(plan, platform)?;
@@ -206,7 +212,6 @@ impl Builder {
         let (events, _) = unbounded_channel();
         let served = served::open(options).await?;
         let session = self.sessions(&[], options, &served, &events).await?.context;
-        let targets = plans[0].1.targets.iter().map(|target| target.name.clone()).collect();
         let identity = LocalIdentity::Session(session.id().to_owned());
         let request = self.request(plans, targets, options, &served, session.id(), &identity)?;
         Ok((session, request))

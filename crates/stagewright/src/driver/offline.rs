@@ -14,7 +14,7 @@ use buildkit_llb::{
 };
 use futures_util::future::join_all;
 use stagewright_plan::check::{Checked, check};
-use stagewright_plan::lock::{Lock, LockKey, is_commit};
+use stagewright_plan::lock::{Lock, LockKey, Need, is_commit};
 use stagewright_plan::lower::{self, Context, MAIN_CONTEXT, RemoteSource, images as images_of};
 use stagewright_plan::{Problem, Problems, Site};
 
@@ -44,11 +44,11 @@ pub(crate) struct Offline {
 
 /// Where sources are asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place<'a> {
+pub(crate) enum At<'a> {
     /// Where there is nothing, so that the daemon must have them: at this session.
     Nowhere(&'a str),
     /// Where they are.
-    There,
+    Origin,
 }
 
 /// A source of a build.
@@ -75,35 +75,47 @@ pub(super) async fn prove_all<C: Channel>(
     plans: &[(&Platform, Checked<'_>)],
     targets: &[&str],
 ) -> Result<(), Problems> {
-    let place = Place::Nowhere(&offline.session);
+    let place = At::Nowhere(&offline.session);
     let mut all = sought(request, place, plans, targets);
     all.extend(scanners(request, place, &offline.scanners));
     ask(gateway, place, all).await
 }
 
-/// Lets the daemon fetch all that the targets of a request take from elsewhere.
+/// Lets the daemon fetch all that the targets of a request take from elsewhere, and the images that read and compile
+/// its build file.
 ///
 /// # Errors
 ///
 /// Those that nothing pins, and those that cannot be had, all of them.
-pub(crate) async fn fetch<C: Channel>(gateway: &Gateway<C>, request: &Request) -> Result<(), DriveError> {
+pub(crate) async fn fetch<C: Channel>(
+    gateway: &Gateway<C>,
+    request: &Request,
+    frontends: &[Need],
+) -> Result<(), DriveError> {
     let plans = request.plans.iter().map(|(platform, plan)| Ok((platform, check(plan)?)));
     let plans = plans.collect::<Result<Vec<_>, Problems>>()?;
     let targets: Vec<&str> = request.targets.iter().map(String::as_str).collect();
-    let mut all = sought(request, Place::There, &plans, &targets);
+    let mut all = sought(request, At::Origin, &plans, &targets);
     let stages = plans.iter().flat_map(|(_, plan)| {
         let stage = |target: &&str| plan.plan().stage(&plan.plan().target(target)?.stage);
         targets.iter().filter_map(stage)
     });
     let generators = stages.filter_map(|stage| stage.runtime.attests.sbom.as_ref()?.generator.clone());
-    all.extend(scanners(request, Place::There, &generators.collect::<Vec<_>>()));
-    Ok(ask(gateway, Place::There, all).await?)
+    all.extend(scanners(request, At::Origin, &generators.collect::<Vec<_>>()));
+    let none = Lock::default();
+    let lock = request.lock.as_ref().map_or(&none, |locked| &locked.lock);
+    // What is no image's name is told by who pulls it.
+    let images = frontends.iter().filter_map(|need| Some((need.asked.parse().ok()?, &need.at)));
+    all.extend(
+        images.map(|(image, at)| image_in(lock, &image, &request.build_platform, At::Origin, Some(at))),
+    );
+    Ok(ask(gateway, At::Origin, all).await?)
 }
 
 /// The sources of these targets.
 fn sought(
     request: &Request,
-    place: Place<'_>,
+    place: At<'_>,
     plans: &[(&Platform, Checked<'_>)],
     targets: &[&str],
 ) -> Vec<Sought> {
@@ -150,7 +162,7 @@ fn sought(
 }
 
 /// Images that the daemon runs by itself.
-fn scanners(request: &Request, place: Place<'_>, names: &[String]) -> Vec<Sought> {
+fn scanners(request: &Request, place: At<'_>, names: &[String]) -> Vec<Sought> {
     let none = Lock::default();
     let lock = request.lock.as_ref().map_or(&none, |locked| &locked.lock);
     // What is no image's name is told by who pulls it.
@@ -168,15 +180,15 @@ pub(crate) fn image_in(
     lock: &Lock,
     image: &ImageRef,
     platform: &Platform,
-    place: Place<'_>,
+    place: At<'_>,
     at: Option<&Site>,
 ) -> Sought {
     let what = LockKey::image(image).map_or_else(|| format!("image `{image}`"), |(key, _)| key.to_string());
     let pinned = if image.digest().is_some() { Some(image.clone()) } else { lock.pinned_image(image) };
     let by = match (pinned, place) {
         (None, _) => Err(("is not pinned", LOCK)),
-        (Some(pinned), Place::There) => Ok(ImageSource::new(pinned, platform.clone()).into()),
-        (Some(pinned), Place::Nowhere(session)) => {
+        (Some(pinned), At::Origin) => Ok(ImageSource::new(pinned, platform.clone()).into()),
+        (Some(pinned), At::Nowhere(session)) => {
             let mut source = OciLayoutSource::new(pinned.to_string(), platform.clone());
             session.clone_into(&mut source.session);
             NOWHERE.clone_into(&mut source.store);
@@ -191,9 +203,9 @@ pub(super) fn layout(session: &str) -> LayoutStore {
     LayoutStore { session: session.to_owned(), store: NOWHERE.to_owned() }
 }
 
-fn git(source: GitSource, place: Place<'_>) -> Result<Op, Open> {
+fn git(source: GitSource, place: At<'_>) -> Result<Op, Open> {
     if is_commit(&source.git_ref) || (source.fetch_by_commit && is_commit(&source.checksum)) {
-        if let Place::There = place {
+        if let At::Origin = place {
             return Ok(source.into());
         }
         let url: GitUrl = NO_REPOSITORY.parse().expect("it is a URL");
@@ -206,11 +218,11 @@ fn git(source: GitSource, place: Place<'_>) -> Result<Op, Open> {
     Err((why, "write the commit in place of the ref"))
 }
 
-fn http(source: HttpSource, place: Place<'_>) -> Result<Op, Open> {
+fn http(source: HttpSource, place: At<'_>) -> Result<Op, Open> {
     if source.checksum.is_none() {
         return Err(("is not pinned", LOCK));
     }
-    if let Place::There = place {
+    if let At::Origin = place {
         return Ok(source.into());
     }
     let name = match source.file.name.as_str() {
@@ -229,7 +241,7 @@ fn http(source: HttpSource, place: Place<'_>) -> Result<Op, Open> {
 /// solve that this is part of.
 pub(crate) async fn ask<C: Channel>(
     gateway: &Gateway<C>,
-    place: Place<'_>,
+    place: At<'_>,
     sought: Vec<Sought>,
 ) -> Result<(), Problems> {
     let asked = sought.into_iter().map(async |Sought { what, at, by }| {
@@ -237,10 +249,13 @@ pub(crate) async fn ask<C: Channel>(
             Err((why, help)) => Problem::new(format!("{what} {why}")).help(help),
             Ok(op) => match (has(gateway, op, &what).await, place) {
                 (Ok(()), _) => return None,
-                (Err(_), Place::Nowhere(_)) => {
+                (Err(error), At::Nowhere(_)) if is_nowhere(&error) => {
                     Problem::new(format!("{what} is not on the daemon")).help(FETCH)
                 }
-                (Err(error), Place::There) => Problem::new(format!("{what} cannot be fetched: {error}")),
+                (Err(error), At::Nowhere(_)) => {
+                    Problem::new(format!("whether {what} is on the daemon cannot be told: {error}"))
+                }
+                (Err(error), At::Origin) => Problem::new(format!("{what} cannot be fetched: {error}")),
             },
         };
         Some(match &at {
@@ -249,6 +264,16 @@ pub(crate) async fn ask<C: Channel>(
         })
     });
     Problems::none_of(join_all(asked).await.into_iter().flatten().collect())
+}
+
+/// Whether the daemon looked where there is nothing, so that it does not have what was asked for. It hands on what it was
+/// told there: by a session that has no such layout, by one that serves no files, by git.
+fn is_nowhere(error: &GatewayError) -> bool {
+    let (layout, repository) =
+        (format!("no store \"oci:{NOWHERE}\""), format!("fetch remote {NO_REPOSITORY}"));
+    [layout.as_str(), "code = Unimplemented", &repository]
+        .iter()
+        .any(|told| error.message().contains(told))
 }
 
 async fn has<C: Channel>(gateway: &Gateway<C>, op: Op, what: &str) -> Result<(), GatewayError> {
@@ -274,7 +299,7 @@ mod tests {
         let check = |fragment: &str, checksum: &str, expected: &str| {
             let url: GitUrl = format!("git@example.com:tools.git{fragment}").parse().unwrap();
             let source = GitSource { checksum: checksum.to_owned(), ..GitSource::new(url) };
-            let found = git(source, Place::Nowhere("")).map_or_else(|(why, _)| why.to_owned(), printed);
+            let found = git(source, At::Nowhere("")).map_or_else(|(why, _)| why.to_owned(), printed);
             assert!(found.contains(expected), "{fragment} {checksum}: {found}");
         };
         check("#main", "", "is not pinned");
@@ -286,9 +311,9 @@ mod tests {
     #[test]
     fn a_file_keeps_its_name() {
         let mut source = HttpSource::new("https://example.com/tools/a.tar?b");
-        assert_eq!(http(source.clone(), Place::There).unwrap_err().0, "is not pinned");
+        assert_eq!(http(source.clone(), At::Origin).unwrap_err().0, "is not pinned");
         source.checksum = Some(format!("sha256:{}", "a".repeat(64)).parse().unwrap());
-        let text = printed(http(source, Place::Nowhere("")).unwrap());
+        let text = printed(http(source, At::Nowhere("")).unwrap());
         assert!(text.contains(NO_FILE) && text.contains("a.tar") && !text.contains("example.com"), "{text}");
     }
 

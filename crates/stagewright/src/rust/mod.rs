@@ -180,7 +180,7 @@ impl Program {
         };
         // What is no image's name is told by who pulls it.
         let images = self.toolchain.parse().ok().into_iter().chain(bundle);
-        let place = offline::Place::Nowhere(session);
+        let place = offline::At::Nowhere(session);
         let sought = images.map(|image| offline::image_in(lock, &image, &self.platform, place, Some(&at)));
         let proved = offline::ask(gateway, place, sought.collect()).await;
         proved.map_err(|problems| RustError::Problems { problems, sources: Vec::new() })
