@@ -4,32 +4,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
-use std::pin::pin;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use stagewright_plan::{Problem, Problems};
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::args::BuildArgs;
 use super::error::{CLOSED, CliError, FAILED, problems};
+use super::follow::{Followed, follow};
 use super::interrupt::Interrupt;
-use super::shell::{self, OnError};
 use super::{Met, Program, inputs, raw, runtime, tell, terminal, write_out};
-use crate::builder::{
-    Event, Failure, Halted, Halts, MissingReport, Output, Product, Report, Running, TargetReport,
-};
+use crate::builder::{Failure, Halted, Halts, Output, Product, Report, Running, TargetReport};
 use crate::diagnostics;
 use crate::driver::DriveError;
-use crate::progress::{Display, Mode, Options};
+use crate::progress::Display;
 
 /// How long what is left of a build may take to remove its files. A thread that reads a context may hang for longer.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(300);
-/// How often the display sees that time goes by.
-const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(program: &Program<'_>, args: &BuildArgs) -> Result<ExitCode, CliError> {
     let runtime = runtime()?;
@@ -139,116 +133,6 @@ async fn start(
     Ok((builder.build_plans(plans, &options.sources(sources)).await?, halted))
 }
 
-/// A build that was shown to its end.
-struct Followed {
-    report: Report,
-    display: Display<io::Stderr>,
-    /// The target whose failure was told already.
-    told: Option<String>,
-}
-
-/// Shows the build until it ends.
-async fn follow(
-    mut running: Running,
-    mode: Mode,
-    interrupt: &Interrupt,
-    debugger: Option<(&OnError, Receiver<Halted>)>,
-) -> Followed {
-    let (on_error, mut halted) = debugger.unzip();
-    let mut told = None;
-    let terminal = terminal::screen();
-    let options = Options { mode, terminal, colours: terminal::colours() };
-    let mut display = Display::new(options, io::stderr());
-    let begin = Instant::now();
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut cancelled = false;
-    loop {
-        // The display's writer fails once, and then is silent: the build goes on without it.
-        let _ = tokio::select! {
-            biased;
-            _ = interrupt.came(), if !cancelled => {
-                cancelled = true;
-                running.cancel();
-                Ok(())
-            }
-            event = running.next() => match event {
-                None => break,
-                Some(Event::Status { target, update }) => display.update(begin.elapsed(), &target, &update),
-                Some(Event::Ended(report)) => display.ended(begin.elapsed(), &report.target),
-                Some(Event::ContextSkipped { context, path }) => {
-                    let note = format!("note: {path} of context `{context}` is left out: it cannot be sent");
-                    display.note(begin.elapsed(), &note)
-                }
-                Some(Event::ReportMissing { tester, report, reason }) => {
-                    display.note(begin.elapsed(), &missing(&tester, &report, &reason))
-                }
-                Some(Event::Audited { target, audited }) => {
-                    display.note(begin.elapsed(), &format!("audit of {target}: {audited}"))
-                }
-                Some(Event::Warning { text }) => display.note(begin.elapsed(), &format!("warning: {text}")),
-                Some(Event::Lowered { .. } | Event::ContextSent { .. }) => Ok(()),
-            },
-            Some(halted) = next_halted(&mut halted) => {
-                let _ = display.finish(begin.elapsed());
-                let Halted { target, gates, error, .. } = &halted;
-                let failure = diagnostics::Failure { target, gates, error };
-                tell(&diagnostics::failures(&[failure], display.state(), terminal::style()));
-                told = Some(target.clone());
-                if let Some(OnError::Shell(program)) = on_error {
-                    look_into(halted, program, &mut running, interrupt).await;
-                }
-                break;
-            }
-            _ = ticks.tick() => {
-                if let Some(screen) = terminal.and_then(|_| terminal::screen()) {
-                    display.resize(screen);
-                }
-                display.tick(begin.elapsed())
-            }
-        };
-    }
-    interrupt.ended();
-    if told.is_none() {
-        let _ = display.finish(begin.elapsed());
-    }
-    Followed { report: running.finish().await, display, told }
-}
-
-/// The next step that the build halts at; none for ever, if nobody looks into it.
-async fn next_halted(halted: &mut Option<Receiver<Halted>>) -> Option<Halted> {
-    halted.as_mut()?.recv().await
-}
-
-/// Opens a shell where a step failed; then that target ends as it does, and all others are cancelled.
-async fn look_into(halted: Halted, program: &str, running: &mut Running, interrupt: &Interrupt) {
-    tell(&format!("note: {program} in what the step left; when it ends, the build does\n"));
-    let target = halted.target.clone();
-    let opened = {
-        let mut shell = pin!(shell::open(&halted, program));
-        loop {
-            tokio::select! {
-                biased;
-                _ = interrupt.came() => break None,
-                opened = &mut shell => break Some(opened),
-                // A build goes on only while it is asked for events.
-                event = running.next() => if event.is_none() {
-                    break None;
-                },
-            }
-        }
-    };
-    if let Some(Err(error)) = opened {
-        tell(&format!("warning: no shell: {error}\n"));
-    }
-    drop(halted);
-    while let Some(event) = running.next().await {
-        if matches!(&event, Event::Ended(report) if report.target == target) {
-            running.cancel();
-        }
-    }
-}
-
 /// What became of the targets decides, not that a signal came: it may have come too late, or after a failure.
 fn exit_code(report: &Report, interrupted: Option<u8>) -> u8 {
     let cancelled = report.failures().any(|(_, failure)| failure.is_cancelled());
@@ -293,18 +177,6 @@ fn reports(directory: &Path, report: &Report) -> String {
         Ok(testers) if testers.is_empty() => String::new(),
         Ok(testers) => format!("note: reports of {} are in {}\n", testers.join(", "), directory.display()),
         Err(error) => format!("error: the reports are lost: {error}\n"),
-    }
-}
-
-/// Why a report is not there.
-fn missing(tester: &str, report: &str, reason: &MissingReport) -> String {
-    match reason {
-        MissingReport::Absent => format!("note: tester {tester} left no report {report}"),
-        MissingReport::NotRun => format!("note: tester {tester} did not run: there is no report {report}"),
-        MissingReport::Leaks => {
-            format!("warning: report {report} of tester {tester} is not written: a secret stands in it")
-        }
-        MissingReport::Unread(why) => format!("warning: report {report} of tester {tester} is lost: {why}"),
     }
 }
 

@@ -5,6 +5,7 @@
 mod args;
 mod build;
 mod error;
+mod follow;
 mod inputs;
 mod interrupt;
 mod lock;

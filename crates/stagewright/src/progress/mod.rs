@@ -186,6 +186,13 @@ impl<W: Write> Display<W> {
         self.outlet.write(text.as_bytes())
     }
 
+    /// Follows the build from now on without a word to people: the terminal is somebody else's.
+    pub(crate) fn hush(&mut self) {
+        if !matches!(self.painter, Painter::RawJson) {
+            self.painter = Painter::Quiet;
+        }
+    }
+
     /// Takes a new size of the terminal.
     pub(crate) fn resize(&mut self, screen: Screen) {
         if let Painter::Tty(tty) = &mut self.painter {
