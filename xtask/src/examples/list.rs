@@ -40,7 +40,7 @@ pub(crate) struct Edit {
 }
 
 pub(crate) const EXAMPLES: &[Example] = &[
-    plain("basics", edit("node/src/greeting.js", "'you'", "'you, visitor {n}'")),
+    plain("basics", edit("node/src/server.js", "'http://server'", "'http://server{n}'")),
     plain("cache-layers", edit("src/site.ts", "'no such page\\n'", "'there is no such page, {n}\\n'")),
     plain(
         "db-migrations",

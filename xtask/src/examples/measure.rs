@@ -33,6 +33,7 @@ const NO_OPS: usize = 5;
 const EDITS: usize = 3;
 
 /// Measures the examples that are named, or all; prints a table, and writes JSON and a page. Stops what it started.
+/// An example that cannot be measured is told at the end, after the figures of the others.
 pub(crate) fn measure(place: &Place, names: &[String]) -> Result<()> {
     let chosen = list::choose(&place.root, names)?;
     let work = place.target.join("measure");
@@ -43,7 +44,7 @@ pub(crate) fn measure(place: &Place, names: &[String]) -> Result<()> {
         .and_then(|_| measure_all(place, &fixtures, &work, &chosen));
     let stopped = fixtures.stop_started(place);
     let cleared = clear(&work);
-    let figures = measured?;
+    let (figures, failures) = measured?;
     stopped?;
     cleared?;
 
@@ -52,7 +53,12 @@ pub(crate) fn measure(place: &Place, names: &[String]) -> Result<()> {
     write(&html, &page::page(&figures)?)?;
     print!("\n{}", report::table(&figures));
     println!("\n{}\n{}", json.display(), html.display());
-    Ok(())
+    match failures.as_slice() {
+        [] => Ok(()),
+        failures => {
+            bail!("{} of {} cannot be measured:\n{}", failures.len(), chosen.len(), failures.join("\n"))
+        }
+    }
 }
 
 fn measure_all(
@@ -60,10 +66,10 @@ fn measure_all(
     fixtures: &Fixtures,
     work: &Path,
     chosen: &[&'static Example],
-) -> Result<Measured> {
+) -> Result<(Measured, Vec<String>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut sizes = Sizes::new(Registry::new(&fixtures.registry));
-    let mut examples = Vec::new();
+    let (mut examples, mut failures) = (Vec::new(), Vec::new());
     for example in chosen {
         println!("\n== {}", example.name);
         let work = work.join(example.name);
@@ -71,11 +77,18 @@ fn measure_all(
         let measured = Measure::new(place, fixtures, &work, example)
             .and_then(|measure| measure.run(&runtime, &daemon.address(), &mut sizes));
         let stopped = daemon.stop();
-        examples.push(measured.with_context(|| format!("cannot measure {}", example.name))?);
+        match measured {
+            Ok(figures) => examples.push(figures),
+            Err(error) => {
+                let failure = format!("{}: {error:#}", example.name);
+                println!("  {failure}");
+                failures.push(failure);
+            }
+        }
         stopped?;
         clear(&work)?;
     }
-    Ok(Measured::now(examples))
+    Ok((Measured::now(examples), failures))
 }
 
 /// An example that is being measured.
