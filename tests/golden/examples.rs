@@ -9,6 +9,7 @@ use expect_test::expect_file;
 use stagewright_plan::Plan;
 use stagewright_yaml::Document;
 
+use crate::lints::all_found;
 use crate::world::{lowered, without_places};
 
 /// The Plan that an example's program prints with these args. The program has been built beside the tests.
@@ -52,9 +53,10 @@ fn graph(plan: &Plan) -> Vec<(String, String)> {
     graph
 }
 
-/// Checks the graph of all products, and that YAML and program agree on every target.
+/// Checks the graph of all products, that YAML and program agree on every target, and that nothing in it is doubtful.
 fn check(name: &str, sets: &[&[(&str, &str)]]) {
     let plan = program(name, &[]);
+    assert_eq!(all_found(&plan), [], "{name}");
     let products: Vec<&str> = plan.targets.iter().filter(|t| t.product).map(|t| t.name.as_str()).collect();
     let lowered = lowered(&plan, &products);
     let mut printed = String::new();
@@ -64,7 +66,9 @@ fn check(name: &str, sets: &[&[(&str, &str)]]) {
     }
     expect_file![format!("examples/{name}.txt")].assert_eq(&printed);
     for args in sets {
-        let (by_program, by_yaml) = (graph(&program(name, args)), graph(&yaml(name, args)));
+        let plan = program(name, args);
+        assert_eq!(all_found(&plan), [], "{name} {args:?}");
+        let (by_program, by_yaml) = (graph(&plan), graph(&yaml(name, args)));
         for (left, right) in by_program.iter().zip(&by_yaml) {
             assert_eq!(left, right, "{name} {args:?}");
         }

@@ -9,6 +9,7 @@ mod files;
 mod grouped;
 mod lints;
 mod lowering;
+mod pages;
 mod reports;
 mod settings;
 mod sites;
