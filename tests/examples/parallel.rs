@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use jiff::Timestamp;
+
 use crate::project::{Built, Project, stop};
 use crate::support::unique;
 
 const CHAINS: [&str; 3] = ["web", "api", "model"];
 
 /// When each chain's first command began and its last one ended.
-fn spans(built: &Built) -> BTreeMap<&str, (&str, &str)> {
+fn spans(built: &Built) -> BTreeMap<&str, (Timestamp, Timestamp)> {
     let mut spans = BTreeMap::new();
     for vertex in built.progress.vertices().filter(|vertex| vertex.is_run() && vertex.ran()) {
         let chain = vertex.name[1..].split('-').next().unwrap();
-        let (start, end) =
-            (vertex.starts[0].as_str(), vertex.ended.as_deref().unwrap_or_else(|| panic!("{built}")));
+        let time = |text: &str| text.parse::<Timestamp>().unwrap_or_else(|error| panic!("{error}: {built}"));
+        let (start, end) = (time(&vertex.starts[0]), time(vertex.ended.as_deref().unwrap_or_default()));
         let span = spans.entry(chain).or_insert((start, end));
         *span = (span.0.min(start), span.1.max(end));
     }

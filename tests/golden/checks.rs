@@ -83,6 +83,17 @@ fn paths() {
 }
 
 #[test]
+fn a_text_that_describes_nothing() {
+    check(
+        line!(),
+        |b, ()| Targets::new().described("All there is").product(b.runtime("app", "debian:12")),
+        expect![[r#"
+            +2: this describes no target
+              help: call it after the target that it is about"#]],
+    );
+}
+
+#[test]
 fn commands_and_mounts() {
     check(
         line!(),

@@ -98,7 +98,10 @@ pub fn describe_file<O: Outcome>(
     let outcome = outcome.targets();
     let mut record = recorder.recorder().take();
     let (targets, failure) = match outcome {
-        Ok(targets) => (targets.into_plan(&mut record.stages), None),
+        Ok(targets) => {
+            record.problems.extend(targets.problems());
+            (targets.into_plan(&mut record.stages), None)
+        }
         Err(failure) => (Vec::new(), Some(failure)),
     };
     let mut plan = Plan {

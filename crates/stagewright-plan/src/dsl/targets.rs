@@ -4,6 +4,7 @@ use super::files::Artifact;
 use super::role::{Role, Runtime, Tester};
 use super::stage::{Gates, Stage};
 use crate::plan::{self, Action, Copy, Gate, Origin, Step, Target};
+use crate::problem::Problem;
 use crate::site::Site;
 
 /// The targets of a build. A target's name is its stage's.
@@ -13,6 +14,8 @@ pub struct Targets {
     entries: Vec<Entry>,
     /// Testers that gate every product, by their places in the arena.
     gates: Vec<(usize, Site)>,
+    /// Texts that came before any target.
+    about_nothing: Vec<Site>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,9 +86,11 @@ impl Targets {
     }
 
     /// Says what the target before this is, for people.
+    #[track_caller]
     pub fn described(mut self, text: impl Into<String>) -> Self {
-        if let Some(entry) = self.entries.last_mut() {
-            entry.target.description = Some(text.into());
+        match self.entries.last_mut() {
+            Some(entry) => entry.target.description = Some(text.into()),
+            None => self.about_nothing.push(Site::caller()),
         }
         self
     }
@@ -93,6 +98,16 @@ impl Targets {
     fn with(mut self, target: Target, own: Option<Own>) -> Self {
         self.entries.push(Entry { target, own });
         self
+    }
+
+    /// What is wrong with how they were given.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let problem = |at: &Site| {
+            Problem::new("this describes no target")
+                .at(at)
+                .help("call it after the target that it is about")
+        };
+        self.about_nothing.iter().map(problem).collect()
     }
 
     /// The targets for a Plan of these stages: their own stages and the gates of products come to them.

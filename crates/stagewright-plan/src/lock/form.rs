@@ -21,7 +21,7 @@ pub enum LockError {
     #[error("not a lock: {0}")]
     Form(#[from] serde_json::Error),
     /// It is a lock of another version.
-    #[error("a lock of version {found}, but this program reads version {VERSION}: take a newer program")]
+    #[error("a lock of version {found}, but this program reads version {VERSION}{}", if *.found > VERSION { ": take a newer program" } else { "" })]
     Version {
         /// The version found.
         found: u32,

@@ -326,7 +326,7 @@ impl State {
     }
 
     /// What a stage that starts from this one begins with: there a variable that was set again has its old place (BuildKit
-    /// v0.33 `frontend/dockerfile/dockerfile2llb/convert.go`).
+    /// v0.33.1 `frontend/dockerfile/dockerfile2llb/convert.go`).
     fn started_from(mut self) -> Self {
         self.moved.clear();
         self

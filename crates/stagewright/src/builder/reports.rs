@@ -88,20 +88,21 @@ impl Reports {
         wanted: Option<&Wanted>,
         missing: &(dyn Fn(&str, MissingReport) + Sync),
     ) -> Vec<Leak> {
-        let none = |reason: &MissingReport| {
-            tester.reports.iter().for_each(|report| missing(report, reason.clone()));
-        };
         let container = match filesystem(gateway, graph, tester).await {
             Ok(container) => container,
             Err(reason) => {
-                none(&reason);
+                tester.reports.iter().for_each(|report| missing(report, reason.clone()));
                 return Vec::new();
             }
         };
         let mut entries = Entries::new();
+        let mut there = Vec::new();
         for report in &tester.reports {
             match list(&container, above, report, missing).await {
-                Ok(listed) => entries.extend(listed),
+                Ok(listed) => {
+                    entries.extend(listed);
+                    there.push(report);
+                }
                 Err(error) => missing(report, why(&error)),
             }
         }
@@ -117,7 +118,10 @@ impl Reports {
                         found.push(tester.name.clone());
                     }
                 }
-                Err(error) => none(&MissingReport::Unread(error.to_string())),
+                Err(error) => {
+                    let reason = MissingReport::Unread(error.to_string());
+                    there.iter().for_each(|report| missing(report, reason.clone()));
+                }
             }
         }
         // It ends with the build, whatever this says.
