@@ -160,12 +160,11 @@ fn site(b: &Build) -> Stage<role::Runtime> {
         .copy(src.dir("site/pages"), "pages/")
         .run("npm run build");
     let unit = sources.tester("unit").copy(src.dir("site/test"), "test/").run("npm test");
-    let ask = "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3 | grep -q ' 200 '";
     b.runtime("app", "nginx:1.22")
         .copy(src.file("site/nginx.conf"), "/etc/nginx/nginx.conf")
         .copy(made.artifact("/src/dist"), "/usr/share/nginx/html/")
         .user("nginx")
         .expose(8080)
-        .healthcheck(Healthcheck::cmd(["bash", "-c", ask]))
+        .healthcheck(Healthcheck::http(HttpTool::Bash, "http://127.0.0.1:8080/"))
         .gated_by(&unit)
 }

@@ -2,7 +2,8 @@
 
 use expect_test::{Expect, expect};
 use stagewright_plan::{
-    Build, Cache, Outcome, Platform, Scratch, Stage, Targets, argv, plan, role, script, sh, text,
+    Build, Cache, Healthcheck, HttpTool, Outcome, Platform, Scratch, Stage, Targets, argv, plan, role,
+    script, sh, text,
 };
 
 /// The problems of a build function, with lines counted from the test's own.
@@ -90,6 +91,20 @@ fn a_text_that_describes_nothing() {
         expect![[r#"
             +2: this describes no target
               help: call it after the target that it is about"#]],
+    );
+}
+
+#[test]
+fn a_health_check_that_its_tool_cannot_do() {
+    check(
+        line!(),
+        |b, ()| {
+            b.runtime("app", "debian:12")
+                .healthcheck(Healthcheck::http(HttpTool::Bash, "https://localhost/health"))
+        },
+        expect![[r#"
+            +2: bash cannot ask "https://localhost/health"
+              help: bash knows URLs that begin with `http://`; for others take a tool that knows TLS"#]],
     );
 }
 

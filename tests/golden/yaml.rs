@@ -182,8 +182,9 @@ stages:
     nonroot: true
     healthcheck: { http: "http://localhost/health", tool: wget, interval: 10s }
   asked: { role: dev, from: base, healthcheck: { http: "http://localhost/health", tool: python } }
+  bashed: { role: dev, from: base, healthcheck: { http: "http://localhost/health", tool: bash } }
 products: [app, empty]
-targets: [unit, scan, asked]
+targets: [unit, scan, asked, bashed]
 checks:
   test: [unit, lint]
 files:
@@ -311,12 +312,14 @@ fn everything(b: &Build, (): ()) -> Targets {
         .nonroot()
         .healthcheck(health(HttpTool::Wget).every(secs(10)));
     let asked = base.dev("asked").healthcheck(health(HttpTool::Python));
+    let bashed = base.dev("bashed").healthcheck(health(HttpTool::Bash));
     Targets::new()
         .product(app)
         .product(empty)
         .target(&unit)
         .target(&scan)
         .target(asked)
+        .target(bashed)
         .checks("test", [&unit, &lint])
         .files("bin", tools.artifact("/out").exclude(["*.d"]))
         .gated_by(&scan)

@@ -7,6 +7,7 @@ use buildkit_llb::{ImageRef, Platform};
 use super::begin::Begin;
 use super::unknown_stage;
 use crate::dsl::role::may_start;
+use crate::dsl::runtime;
 use crate::plan::{Image, OnPlatform, Origin, Plan, Role, Runtime, Stage, Step};
 use crate::problem::{About, Problem};
 
@@ -133,6 +134,10 @@ impl StageCheck<'_> {
             for problem in image_problems(&scanner) {
                 self.at_start(problem.label("its scanner"));
             }
+        }
+        let test = stage.runtime.healthcheck.as_ref().map(|check| check.test.as_slice());
+        if let Some(problem) = test.and_then(runtime::problem) {
+            self.at_start(problem);
         }
         for path in &stage.runtime.volumes {
             if !path.starts_with('/') {

@@ -10,7 +10,7 @@ pub mod oci;
 mod record;
 pub mod role;
 mod run;
-mod runtime;
+pub(crate) mod runtime;
 mod stage;
 mod targets;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::run::Argv;
 use crate::plan::HealthcheckSpec;
+use crate::problem::Problem;
 
 /// A user and a group that own nothing.
 pub const NONROOT: &str = "65532:65532";
@@ -26,6 +27,8 @@ pub enum HttpTool {
     Node,
     /// python3.
     Python,
+    /// bash, which needs no other program, but knows no https and follows no redirection.
+    Bash,
 }
 
 impl HttpTool {
@@ -37,9 +40,21 @@ impl HttpTool {
             Self::Wget => &["wget", "-q", "-O", "/dev/null"],
             Self::Node => &["node", "-e", NODE_REQUEST],
             Self::Python => &["python3", "-c", PYTHON_REQUEST],
+            Self::Bash => &["bash", "-c", BASH_REQUEST],
         };
         words.iter().chain([&url]).map(|word| (*word).to_owned()).collect()
     }
+}
+
+/// What no tool can do of a health check's test.
+pub(crate) fn problem(test: &[String]) -> Option<Problem> {
+    let [_, _, _, script, url] = test else { return None };
+    let can_ask = script != BASH_REQUEST || url.starts_with("http://");
+    let problem = || {
+        Problem::new(format!("bash cannot ask {url:?}"))
+            .help("bash knows URLs that begin with `http://`; for others take a tool that knows TLS")
+    };
+    (!can_ask).then(problem)
 }
 
 /// Exits with 1 unless the URL behind it answers well.
@@ -47,6 +62,12 @@ const NODE_REQUEST: &str =
     "fetch(process.argv[1]).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))";
 /// The same: what answers badly is an exception.
 const PYTHON_REQUEST: &str = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])";
+/// The same with bash's own sockets, at port 80 unless the URL has one: well is a first line with a status of 2xx.
+const BASH_REQUEST: &str = r#"url=${0#http://}; host=${url%%[/?]*}; path=${url:${#host}}
+[[ $host == *:* ]] || host+=:80
+exec 3<>"/dev/tcp/${host%:*}/${host##*:}" || exit
+printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "${path:-/}" "$host" >&3
+read -r _ status _ <&3; [[ $status == 2?? ]]"#;
 
 /// How it is told whether a container is healthy.
 #[derive(Clone, Debug)]

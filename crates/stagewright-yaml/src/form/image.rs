@@ -94,6 +94,8 @@ pub(crate) enum HttpTool {
     Node,
     /// python3.
     Python,
+    /// bash, which needs no other program, but knows no https and follows no redirection.
+    Bash,
 }
 
 /// How much an image tells of how it was built.

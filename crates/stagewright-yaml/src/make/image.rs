@@ -105,6 +105,7 @@ fn asked(test: &HttpTest) -> Vec<String> {
         HttpTool::Wget => stagewright_plan::HttpTool::Wget,
         HttpTool::Node => stagewright_plan::HttpTool::Node,
         HttpTool::Python => stagewright_plan::HttpTool::Python,
+        HttpTool::Bash => stagewright_plan::HttpTool::Bash,
     };
     std::iter::once("CMD".to_owned()).chain(tool.request(&test.http.0)).collect()
 }
