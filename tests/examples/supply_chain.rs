@@ -62,17 +62,28 @@ fn what_is_released_is_pinned_scanned_and_listed() {
     let repository = project.repository("notices");
     let name = image(&repository, "");
     let mut release = Command::new(project.file("release.sh"));
-    release
-        .arg(name.trim_end_matches(':'))
-        .args(arguments)
-        .envs([("PATH", &*path), ("REVISION", "c0ffee")]);
+    release.arg(name.trim_end_matches(':')).args(arguments).env("PATH", &*path);
+    let registry = Environment::get().registry;
+    // It stops at sources that nobody committed, and at one that is not what the lock says.
+    stdout(Command::new("git").arg("init").arg("--quiet").arg(project.path()));
+    let stops = |release: &mut Command, says: &str| {
+        let stopped = run(release);
+        let log = String::from_utf8_lossy(&stopped.stderr);
+        assert!(!stopped.status.success() && log.contains(says), "{log}");
+        assert!(Image::find(&registry, &repository, "1.4.0").is_err(), "it was pushed");
+    };
+    stops(release.env_remove("REVISION"), "is not what is committed");
+    let lock = fs::read_to_string(project.file("stages.lock")).unwrap();
+    let other = format!("sha256:{}", "0".repeat(64));
+    fs::write(project.file("stages.lock"), lock.replace(node, &other)).unwrap();
+    stops(release.env("REVISION", "c0ffee"), "run `lock --update`");
+    fs::write(project.file("stages.lock"), lock).unwrap();
     let released = run(&mut release);
     let log = String::from_utf8_lossy(&released.stderr);
     assert!(released.status.success(), "{log}");
     let told = String::from_utf8_lossy(&released.stdout);
     let digest = told.lines().last().unwrap_or_default().split('@').nth(1).unwrap_or_default();
 
-    let registry = Environment::get().registry;
     let image = Image::find(&registry, &repository, digest).unwrap_or_else(|error| panic!("{told}: {error}"));
     let mut container = healthy(containers().run(&image, "notices").start().unwrap());
     let answer = container.get(3000, "/").unwrap();

@@ -1,6 +1,7 @@
 //! Misuse that compiles, and the words it earns.
 
 use expect_test::{Expect, expect};
+use stagewright_plan::plan::Role;
 use stagewright_plan::{
     Build, Cache, Healthcheck, HttpTool, Outcome, Platform, Scratch, Stage, Targets, argv, plan, role,
     script, sh, text,
@@ -92,6 +93,18 @@ fn a_text_that_describes_nothing() {
             +2: this describes no target
               help: call it after the target that it is about"#]],
     );
+}
+
+#[test]
+fn a_runtime_from_a_dev_image_in_a_plan_of_another_make() {
+    let dev =
+        |b: &Build, (): ()| Targets::new().target(b.base("base", "debian:12").dev("debug").runtime("app"));
+    let mut plan = plan(dev, &[]).unwrap();
+    assert_eq!(plan.stage("app").unwrap().role, Role::Dev);
+    plan.stages.iter_mut().find(|stage| stage.name == "app").unwrap().role = Role::Runtime;
+    let problems = stagewright_plan::check::check(&plan).unwrap_err().to_string();
+    assert!(problems.contains("a runtime stage cannot start from a dev stage"), "{problems}");
+    assert!(problems.contains("help: what starts from a dev image is one: `dev`"), "{problems}");
 }
 
 #[test]

@@ -92,7 +92,9 @@ fn secrets() {
         line!(),
         |b, ()| {
             let token = format!("glpat-{}", "0123456789".repeat(2));
-            b.runtime("app", "debian:12")
+            b.base("base", "debian:12")
+                .env("API_TOKEN", "abc")
+                .runtime("app")
                 .env("DB_PASSWORD", "hunter2")
                 .env("PASSWORD_FILE", "/run/secrets/password")
                 .env("KONG_SSL_CERT_KEY", "/etc/kong/key.pem")
@@ -107,6 +109,8 @@ fn secrets() {
               help: take it out and revoke it; a step is given it as a secret, a container when it runs
             +3: a token of GitLab stands in an annotation [secret-literal]
               help: take it out and revoke it; a step is given it as a secret, a container when it runs
+            +3: `API_TOKEN` is a secret by its name, and its value stays in the image's configuration and history [secret-in-env]
+              help: give it to the steps that need it as a secret, and to containers when they run
             +4: `DB_PASSWORD` is a secret by its name, and its value stays in the image's configuration and history [secret-in-env]
               help: give it to the steps that need it as a secret, and to containers when they run
             +7: `NPM_TOKEN` is a secret by its name, and its value stays in the build's records and its cache [secret-in-env]

@@ -13,17 +13,17 @@ use crate::lints::{all_found, docs, read};
 
 type Example = fn(&Build, ()) -> Targets;
 
-/// What is wrong on each page, and what is right.
-const RUST: [(Code, Example, Example); 9] = [
-    (Code::AptLeftovers, apt_wrong, apt_right),
-    (Code::ArtifactNeverMade, artifact_wrong, artifact_right),
-    (Code::HealthcheckTool, tool_wrong, tool_right),
-    (Code::LatestImage, latest_wrong, latest_right),
-    (Code::RootUser, root_wrong, root_right),
-    (Code::SecretInEnv, env_wrong, env_right),
-    (Code::SecretLiteral, literal_wrong, literal_right),
-    (Code::UnusedAllow, allow_wrong, allow_right),
-    (Code::UnusedTester, tester_wrong, tester_right),
+/// What is wrong on each page, and what is right, by functions of this name with `_wrong` and `_right` behind.
+const RUST: [(Code, &str, Example, Example); 9] = [
+    (Code::AptLeftovers, "apt", apt_wrong, apt_right),
+    (Code::ArtifactNeverMade, "artifact", artifact_wrong, artifact_right),
+    (Code::HealthcheckTool, "tool", tool_wrong, tool_right),
+    (Code::LatestImage, "latest", latest_wrong, latest_right),
+    (Code::RootUser, "root", root_wrong, root_right),
+    (Code::SecretInEnv, "env", env_wrong, env_right),
+    (Code::SecretLiteral, "literal", literal_wrong, literal_right),
+    (Code::UnusedAllow, "allow", allow_wrong, allow_right),
+    (Code::UnusedTester, "tester", tester_wrong, tester_right),
 ];
 
 fn apt_wrong(b: &Build, (): ()) -> Targets {
@@ -175,12 +175,13 @@ fn every_code_has_a_page() {
 #[test]
 fn what_the_pages_show_is_wrong_and_right() {
     for code in Code::ALL {
-        let (_, wrong, right) = RUST.into_iter().find(|(of, ..)| *of == code).unwrap();
+        let (_, name, wrong, right) = RUST.into_iter().find(|(of, ..)| *of == code).unwrap();
         let wrong_codes = codes_of_wrong(code);
         assert_eq!(codes(plan(wrong, &[])), wrong_codes, "{code}, the Rust that is wrong");
         assert_eq!(codes(plan(right, &[])), [], "{code}, the Rust that is right");
-        for block in blocks(&page(code), "rust") {
-            assert!(words(include_str!("pages.rs")).contains(&words(&block)), "not compiled here: {block}");
+        for (block, end) in blocks(&page(code), "rust").iter().zip(["wrong", "right"]) {
+            let function = function(&format!("{name}_{end}"));
+            assert!(words(function).contains(&words(block)), "{block}is not in {function}");
         }
 
         let [wrong, right] = blocks(&page(code), "yaml");
@@ -212,6 +213,12 @@ fn blocks(page: &str, language: &str) -> [String; 2] {
     blocks
         .try_into()
         .unwrap_or_else(|blocks: Vec<_>| panic!("{} examples", blocks.len()))
+}
+
+/// The text of a function of this file.
+fn function(name: &str) -> &'static str {
+    let text = include_str!("pages.rs").split(&format!("\nfn {name}(")).nth(1).unwrap();
+    text.split("\n}\n").next().unwrap()
 }
 
 /// A program's words, whatever its lines.

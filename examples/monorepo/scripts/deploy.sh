@@ -6,7 +6,7 @@ usage() {
     cat <<'USAGE'
 usage: deploy.sh [COMMAND]
 
-  build            builds the three images, which their tests gate, and pushes them; nothing goes out unless all do
+  build            builds the three images and pushes each that its tests let through; fails unless all are
   up               starts that version, and waits until every container is healthy
   health           asks the system through its front door
   scale NAME=N     has N replicas of web or api

@@ -1,14 +1,15 @@
 // What a release consists of: the SHA-256 of every file, signed with Ed25519.
 
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import stringify from 'json-stable-stringify';
 
-/** The sums of all files of a directory, by their names. */
+/** The sums of all files of a directory, by their paths in it. */
 export function sums(directory) {
-  const files = readdirSync(directory).sort();
+  const names = readdirSync(directory, { recursive: true }).sort();
+  const files = names.filter((name) => statSync(join(directory, name)).isFile());
   const sum = (name) => createHash('sha256').update(readFileSync(join(directory, name))).digest('hex');
   return Object.fromEntries(files.map((name) => [name, sum(name)]));
 }

@@ -55,7 +55,9 @@ pub(super) fn check_cached(said: &str) -> Result<()> {
         .filter(|(_, told)| *told == "CACHED")
         .map(|(number, _)| number)
         .collect();
-    let mut commands = vertices().filter(|(_, told)| told.starts_with('[') && told.contains("] RUN "));
+    // Those of build files, and those that compile one.
+    let is_command = |told: &str| ["] RUN ", "] compile"].iter().any(|command| told.contains(command));
+    let mut commands = vertices().filter(|(_, told)| told.starts_with('[') && is_command(told));
     if cached.is_empty() || commands.any(|(number, _)| !cached.contains(number)) {
         bail!("the build was not cached:\n{said}");
     }

@@ -73,11 +73,12 @@ fn measure_all(
     for example in chosen {
         println!("\n== {}", example.name);
         let work = work.join(example.name);
-        let daemon = BenchDaemon::start(place, &work, Some(&fixtures.registry))?;
-        let measured = Measure::new(place, fixtures, &work, example)
-            .and_then(|measure| measure.run(&runtime, &daemon.address(), &mut sizes));
-        let stopped = daemon.stop();
-        match measured {
+        let measured = BenchDaemon::start(place, &work, Some(&fixtures.registry)).and_then(|daemon| {
+            let measured = Measure::new(place, fixtures, &work, example)
+                .and_then(|measure| measure.run(&runtime, &daemon.address(), &mut sizes));
+            daemon.stop().and(measured)
+        });
+        match measured.and_then(|figures| clear(&work).map(|()| figures)) {
             Ok(figures) => examples.push(figures),
             Err(error) => {
                 let failure = format!("{}: {error:#}", example.name);
@@ -85,8 +86,6 @@ fn measure_all(
                 failures.push(failure);
             }
         }
-        stopped?;
-        clear(&work)?;
     }
     Ok((Measured::now(examples), failures))
 }

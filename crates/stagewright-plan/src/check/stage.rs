@@ -81,14 +81,18 @@ impl StageCheck<'_> {
                 Some(i) => {
                     let from = &self.plan.stages[*i];
                     if !may_start(from.role, self.stage.role) {
-                        self.at_start(
-                            Problem::new(format!(
-                                "a {} stage cannot start from a {} stage",
-                                self.stage.role.name(),
-                                from.role.name()
-                            ))
-                            .related(&from.at, format!("`{}` is a {} stage", from.name, from.role.name())),
-                        );
+                        let problem = Problem::new(format!(
+                            "a {} stage cannot start from a {} stage",
+                            self.stage.role.name(),
+                            from.role.name()
+                        ))
+                        .related(&from.at, format!("`{}` is a {} stage", from.name, from.role.name()));
+                        self.at_start(match (from.role, self.stage.role) {
+                            (Role::Dev, Role::Runtime) => {
+                                problem.help("what starts from a dev image is one: `dev`")
+                            }
+                            _ => problem,
+                        });
                     }
                 }
             },

@@ -1,25 +1,15 @@
 //! Lists of apt in what ships.
 
-use std::collections::BTreeSet;
-
+use super::below::with_those_below;
 use super::{Code, Found};
-use crate::plan::{Action, Command, Mount, Origin, Role, Run, Stage};
+use crate::plan::{Action, Command, Mount, Role, Run, Stage};
 
 /// Where apt keeps its lists.
 const LISTS: &str = "/var/lib/apt/lists";
 
 /// Commands that leave apt's lists in a layer of an image that ships.
 pub(super) fn leftovers<'a>(stages: &[&'a Stage]) -> Vec<Found<'a>> {
-    let mut ships: BTreeSet<&str> = BTreeSet::new();
-    // Each comes after what it starts from.
-    for stage in stages.iter().rev() {
-        if stage.role == Role::Runtime || ships.contains(stage.name.as_str()) {
-            ships.insert(&stage.name);
-            if let Origin::Stage(from) = &stage.from {
-                ships.insert(from);
-            }
-        }
-    }
+    let ships = with_those_below(stages, |stage| stage.role == Role::Runtime);
     let mut found = Vec::new();
     for stage in stages.iter().filter(|stage| ships.contains(stage.name.as_str())) {
         for step in &stage.steps {
@@ -46,21 +36,35 @@ fn leaves_lists(run: &Run) -> bool {
         Command::Argv(arguments) => arguments.join(" "),
         Command::Script { text, .. } => text.clone(),
     };
-    // A line that goes on is one line.
-    let text = text.replace("\\\n", " ");
-    let words: Vec<&str> = text
-        .split([' ', '\t', '\n', ';', '&', '|', '(', ')'])
-        .filter(|word| !word.is_empty())
+    // A line that goes on is one line, and quotes are no part of a path.
+    let text = text.replace("\\\n", " ").replace(['"', '\''], "");
+    let commands: Vec<Vec<&str>> = text
+        .split(['\n', ';', '&', '|', '(', ')'])
+        .map(|command| command.split_whitespace().collect())
         .collect();
-    let Some(updated) = (0..words.len()).rfind(|at| updates(&words[*at..])) else { return false };
-    let mut after = words[updated..].iter().skip_while(|word| **word != "rm");
-    let removes = after.any(|word| word.starts_with(LISTS));
+    let Some(updated) = commands.iter().rposition(|words| has_update(words)) else { return false };
+    let removes = commands[updated..].iter().any(|words| removes(words));
     let mounted = run.mounts.iter().any(|mount| match mount {
         Mount::Cache(cache) => covers(&cache.path),
         Mount::Tmpfs { path } => covers(path),
         _ => false,
     });
     !removes && !mounted
+}
+
+/// Whether one of a command's words, behind variables or `sudo`, begins an update of apt's lists.
+fn has_update(words: &[&str]) -> bool {
+    (0..words.len()).any(|at| updates(&words[at..]))
+}
+
+/// Whether a command removes apt's lists, or a directory above them.
+fn removes(words: &[&str]) -> bool {
+    let is_removal = words.contains(&"rm") || (words.contains(&"find") && words.contains(&"-delete"));
+    let is_there = |word: &&str| {
+        let path = word.trim_end_matches(['*', '/']);
+        word.starts_with(LISTS) || (path.starts_with("/var/lib") && LISTS.starts_with(path))
+    };
+    is_removal && words.iter().any(is_there)
 }
 
 /// Whether a command that begins with these words updates apt's lists.
@@ -100,6 +104,11 @@ mod tests {
         check("/usr/bin/apt-get -qq update; apt-get install curl", true);
         check("apt-get update \\\n  && apt-get install -y curl \\\n  && rm -rf /var/lib/apt/lists/*", false);
         check("rm -rf /var/lib/apt/lists/* && apt-get update", true);
+        check("apt-get update && rm -rf \"/var/lib/apt/lists/\"*", false);
+        check("apt-get update && rm -rf /var/lib/apt/*", false);
+        check("apt-get update; find /var/lib/apt/lists -type f -delete", false);
+        check("apt-get update && rm -f /x && ls /var/lib/apt/lists", true);
+        check("DEBIAN_FRONTEND=noninteractive apt-get update", true);
         check("apt-get -o Acquire::Retries=3 update", true);
         check("apt-get install -y curl", false);
         check("echo apt-get is old, update it", false);

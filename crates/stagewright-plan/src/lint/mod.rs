@@ -6,6 +6,7 @@
 mod allow;
 mod apt;
 mod artifact;
+mod below;
 mod code;
 mod healthcheck;
 mod latest;

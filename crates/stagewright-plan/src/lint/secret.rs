@@ -1,5 +1,6 @@
 //! Variables that are secrets by their names.
 
+use super::below::with_those_below;
 use super::{Code, Found};
 use crate::plan::{Action, Stage};
 
@@ -11,6 +12,7 @@ const ABOUT: [&str; 16] = [
 
 /// Variables of stages and of commands whose names say that they are secrets.
 pub(super) fn variables<'a>(stages: &[&'a Stage]) -> Vec<Found<'a>> {
+    let in_images = with_those_below(stages, |stage| stage.role.is_image());
     let mut found = Vec::new();
     for stage in stages {
         for step in &stage.steps {
@@ -19,7 +21,8 @@ pub(super) fn variables<'a>(stages: &[&'a Stage]) -> Vec<Found<'a>> {
                 Action::Run(run) => run.env.iter().map(|(name, value)| (name, value)).collect(),
                 _ => continue,
             };
-            let of_image = matches!(step.action, Action::Env { .. }) && stage.role.is_image();
+            let of_image =
+                matches!(step.action, Action::Env { .. }) && in_images.contains(stage.name.as_str());
             let where_to = match of_image {
                 true => "in the image's configuration and history",
                 false => "in the build's records and its cache",

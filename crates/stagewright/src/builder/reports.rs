@@ -278,8 +278,9 @@ async fn without_leaks<C: Channel>(
                 entries.insert(parts, (stat, source));
             }
             Ok(hits) => {
-                missing(&source, MissingReport::Leaks);
-                let place = Place::Report { tester: tester.to_owned(), path: source };
+                let path = wanted.shown(&source);
+                missing(&path, MissingReport::Leaks);
+                let place = Place::Report { tester: tester.to_owned(), path };
                 leaks.extend(hits.into_iter().map(|(secret, form)| Leak {
                     secret,
                     form,

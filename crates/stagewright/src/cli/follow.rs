@@ -129,7 +129,7 @@ async fn look_into(
 ) {
     tell(&format!("note: {program} in what the step left; when it ends, the build does\n"));
     let target = halted.target.clone();
-    display.hush();
+    let shows_notes = display.hush();
     let mut notes = Vec::new();
     let opened = {
         let mut shell = pin!(shell::open(&halted, program));
@@ -159,6 +159,9 @@ async fn look_into(
         if matches!(&event, Event::Ended(report) if report.target == target) {
             running.cancel();
         }
+    }
+    if !shows_notes {
+        return;
     }
     tell(&notes.iter().map(|note| safe_name(note) + "\n").collect::<String>());
 }

@@ -73,7 +73,11 @@ pub(crate) fn read(path: &Path) -> Result<Option<Lock>, LockFileError> {
 /// Puts a lock into its file, whole or not at all; a link stays one. Blocks.
 pub(crate) fn write(path: &Path, lock: &Lock) -> Result<(), LockFileError> {
     let wrong = |source| LockFileError::Write { path: path.to_owned(), source };
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let target = fs::canonicalize(path)
+        // It leads to nothing yet.
+        .or_else(|_| fs::read_link(path).map(|link| beside.join(link)))
+        .unwrap_or_else(|_| path.to_owned());
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(0o666))
@@ -109,6 +113,10 @@ mod tests {
         write(&link, &Lock::default()).unwrap();
         assert!(link.is_symlink());
         assert_eq!(Lock::default().changes(&read(&path).unwrap().unwrap()), []);
+
+        fs::remove_file(&path).unwrap();
+        write(&link, &lock).unwrap();
+        assert!(link.is_symlink() && path.is_file());
     }
 
     #[test]

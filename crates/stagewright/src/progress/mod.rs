@@ -186,11 +186,14 @@ impl<W: Write> Display<W> {
         self.outlet.write(text.as_bytes())
     }
 
-    /// Follows the build from now on without a word to people: the terminal is somebody else's.
-    pub(crate) fn hush(&mut self) {
-        if !matches!(self.painter, Painter::RawJson) {
+    /// Follows the build from now on without a word to people: the terminal is somebody else's. Gives whether notes were
+    /// shown until now.
+    pub(crate) fn hush(&mut self) -> bool {
+        let shows_notes = matches!(self.painter, Painter::Plain(_) | Painter::Tty(_));
+        if shows_notes {
             self.painter = Painter::Quiet;
         }
+        shows_notes
     }
 
     /// Takes a new size of the terminal.

@@ -30,7 +30,7 @@ pub struct Job {
 }
 
 impl GoJob<'_> {
-    /// Its stages, named after what they are: put several jobs into groups.
+    /// Its stages, named after what they are. The whole context is the job.
     pub fn stages(&self, b: &Build) -> Job {
         let src = b.context();
         let sources = b

@@ -148,6 +148,7 @@ impl Image<'_> {
         }
         self.searched.bytes += bytes;
         for (hit, path) in leaks {
+            let path = self.wanted.shown(&path);
             self.found(BTreeSet::from([hit]), &Place::Layer { digest: short(name), number, layers, path });
         }
         Ok(())

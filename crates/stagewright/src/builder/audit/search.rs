@@ -72,6 +72,17 @@ impl Wanted {
         Search { plain: Half::new(&self.plain), spaced: Half::new(&self.spaced) }
     }
 
+    /// A path to be shown: up to the directory before the first name in which a secret stands.
+    pub(in crate::builder) fn shown(&self, path: &str) -> String {
+        let is_clean = |path: &&str| self.in_bytes(path.as_bytes()).is_empty();
+        if is_clean(&path) {
+            return path.to_owned();
+        }
+        let cuts = path.match_indices('/').map(|(at, _)| &path[..=at]);
+        let clean = cuts.rev().find(is_clean).unwrap_or_default();
+        format!("{clean}…")
+    }
+
     /// What stands in these bytes.
     pub(in crate::builder) fn in_bytes(&self, bytes: &[u8]) -> BTreeSet<Hit> {
         let mut search = self.search();
@@ -160,6 +171,19 @@ mod tests {
             let mut search = wanted.search();
             text.chunks(size).for_each(|piece| search.push(piece));
             assert_eq!(search.found(), whole, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_shown_without_secrets() {
+        let wanted = wanted();
+        for (path, expected) in [
+            ("/reports/unit.xml", "/reports/unit.xml"),
+            ("/reports/correct horse/unit.xml", "/reports/…"),
+            ("/reports/a-correct horse", "/reports/…"),
+            ("correct horse", "…"),
+        ] {
+            assert_eq!(wanted.shown(path), expected);
         }
     }
 
