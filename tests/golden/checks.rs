@@ -90,7 +90,7 @@ fn a_text_that_describes_nothing() {
         line!(),
         |b, ()| Targets::new().described("All there is").product(b.runtime("app", "debian:12")),
         expect![[r#"
-            +2: this describes no target
+            +1: this describes no target
               help: call it after the target that it is about"#]],
     );
 }

@@ -105,19 +105,19 @@ fn secrets() {
                 .annotation("token", token)
         },
         expect![[r#"
-            +3: a token of GitLab stands in a label [secret-literal]
-              help: take it out and revoke it; a step is given it as a secret, a container when it runs
-            +3: a token of GitLab stands in an annotation [secret-literal]
-              help: take it out and revoke it; a step is given it as a secret, a container when it runs
-            +3: `API_TOKEN` is a secret by its name, and its value stays in the image's configuration and history [secret-in-env]
+            +4: `API_TOKEN` is a secret by its name, and its value stays in the image's configuration and history [secret-in-env]
               help: give it to the steps that need it as a secret, and to containers when they run
-            +4: `DB_PASSWORD` is a secret by its name, and its value stays in the image's configuration and history [secret-in-env]
-              help: give it to the steps that need it as a secret, and to containers when they run
-            +7: `NPM_TOKEN` is a secret by its name, and its value stays in the build's records and its cache [secret-in-env]
-              help: give it to the steps that need it as a secret, and to containers when they run
-            +8: a token of GitLab stands in a command [secret-literal]
+            +5: a token of GitLab stands in a label [secret-literal]
               help: take it out and revoke it; a step is given it as a secret, a container when it runs
-            +9: a private key stands in a file [secret-literal]
+            +5: a token of GitLab stands in an annotation [secret-literal]
+              help: take it out and revoke it; a step is given it as a secret, a container when it runs
+            +6: `DB_PASSWORD` is a secret by its name, and its value stays in the image's configuration and history [secret-in-env]
+              help: give it to the steps that need it as a secret, and to containers when they run
+            +9: `NPM_TOKEN` is a secret by its name, and its value stays in the build's records and its cache [secret-in-env]
+              help: give it to the steps that need it as a secret, and to containers when they run
+            +10: a token of GitLab stands in a command [secret-literal]
+              help: take it out and revoke it; a step is given it as a secret, a container when it runs
+            +11: a private key stands in a file [secret-literal]
               help: take it out and revoke it; a step is given it as a secret, a container when it runs
         "#]],
     );

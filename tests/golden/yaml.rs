@@ -377,8 +377,9 @@ fn every_stage_and_step_knows_its_lines() {
         app: 125 [128, 133, 136, 137, 142, 144]
         empty: 156 [158, 161, 163, 166]
         asked: 168 []
-        test: 172 []
-        bin: 174 [174]
+        bashed: 169 []
+        test: 173 []
+        bin: 175 [175]
     "#]]
     .assert_eq(&text);
 }
