@@ -1,8 +1,17 @@
 //! `Stage`: one name and one list of steps.
+//!
+//! All methods stand beside the type: the compiler's messages call one that is defined in another module by the path
+//! of that module.
 
-use std::fmt::{self, Display};
+mod gates;
+mod value;
+
+use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
+
+pub use gates::Gates;
+pub use value::Value;
 
 use super::files::{Artifact, Contents, CopyInto, Reports, Root};
 use super::record::Recorder;
@@ -46,7 +55,7 @@ impl<R: Role> Stage<R> {
         self.step(Action::Copy(copy))
     }
 
-    /// Runs a command: a shell line, a list of arguments, or [`sh`](super::sh) with options.
+    /// Runs a command: a shell line, a list of arguments, or [`sh`](crate::sh) with options.
     #[track_caller]
     pub fn run(self, command: impl Into<Run>) -> Self {
         let run = command.into().run;
@@ -102,7 +111,7 @@ impl<R: Role> Stage<R> {
         self.step(Action::Mkdir { path: path.into(), mode: 0o755, owner: None })
     }
 
-    /// Writes a file: a text, or [`text`](super::text) with mode and owner.
+    /// Writes a file: a text, or [`text`](crate::text) with mode and owner.
     #[track_caller]
     pub fn file(self, path: impl Into<String>, contents: impl Contents) -> Self {
         let text = contents.contents();
@@ -352,7 +361,7 @@ impl<R: Role> Stage<R> {
         self.configure(|runtime| runtime.attests.provenance = Some(provenance))
     }
 
-    /// Runs containers as the user and the group of [`NONROOT`](super::NONROOT): no image needs to know them.
+    /// Runs containers as the user and the group of [`NONROOT`](crate::NONROOT): no image needs to know them.
     #[track_caller]
     pub fn nonroot(self) -> Self
     where
@@ -429,62 +438,5 @@ impl<R: Role> fmt::Debug for Stage<R> {
             .field("name", &self.name())
             .field("role", &R::ROLE)
             .finish()
-    }
-}
-
-/// Text for an environment variable or a label: anything that can be displayed.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not text for an env or a label",
-    label = "this has no text",
-    note = "a secret is given to one command: `sh(…).secret_env(\"NAME\", &secret)`"
-)]
-pub trait Value {
-    #[doc(hidden)]
-    fn value(self) -> String;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Display> Value for T {
-    fn value(self) -> String {
-        self.to_string()
-    }
-}
-
-/// Testers whose success is a condition: `&unit`, `[&unit, &lint]`, `&testers`, or an `Option`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a gate",
-    label = "expected a tester, by reference",
-    note = "only a tester judges: `stage.tester(\"name\").run(…)`"
-)]
-pub trait Gates {
-    #[doc(hidden)]
-    fn testers(self) -> Vec<usize>;
-}
-
-#[diagnostic::do_not_recommend]
-impl Gates for &Stage<Tester> {
-    fn testers(self) -> Vec<usize> {
-        vec![self.index]
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<const N: usize> Gates for [&Stage<Tester>; N] {
-    fn testers(self) -> Vec<usize> {
-        self.iter().map(|tester| tester.index).collect()
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl Gates for &Vec<Stage<Tester>> {
-    fn testers(self) -> Vec<usize> {
-        self.iter().map(|tester| tester.index).collect()
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<G: Gates> Gates for Option<G> {
-    fn testers(self) -> Vec<usize> {
-        self.map(Gates::testers).unwrap_or_default()
     }
 }
