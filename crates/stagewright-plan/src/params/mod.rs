@@ -4,14 +4,21 @@
 //! text and are coerced by that schema: booleans as true/false, yes/no, on/off, 1/0; lists by comma or as JSON; an
 //! empty text is nothing where nothing is allowed; a `String` stays as it is.
 
+mod coercion;
+mod parameter;
+mod schema;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use parameter::{Parameter, StandIn};
 
 use crate::problem::{Problem, Problems, nearest};
 use crate::site::Site;
+use coercion::coerce;
+use parameter::parameters;
 
 /// The parameters of a build function.
 #[derive(Clone, Debug)]
@@ -19,76 +26,6 @@ pub struct Parameters {
     list: Vec<Parameter>,
     /// Whether the type is `()`.
     none: bool,
-}
-
-/// One parameter.
-///
-/// Read back from JSON it tells people what there is, and no longer turns texts into values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Parameter {
-    /// Its name.
-    pub name: String,
-    /// What it means, in the words of its documentation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Its default, if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<Value>,
-    /// The values that it may have, if they can be listed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
-    /// Whether it must be given.
-    pub required: bool,
-    /// Where it is declared, if that is a text that people see.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Site>,
-    /// What its value, or each in a list of them, is if it is no text: `boolean`, `integer` or `number`.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    #[serde(skip)]
-    schema: Value,
-}
-
-/// A text for a value that was not given, for who asks of a build what it is before it was given everything.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StandIn {
-    /// A text that is in no other one by chance, and no part of another stand-in: where it is found, the value would be.
-    Marked(String),
-    /// A value like any other.
-    Plain(String),
-}
-
-impl StandIn {
-    /// The text that is given.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        let (Self::Marked(text) | Self::Plain(text)) = self;
-        text
-    }
-}
-
-impl Parameter {
-    /// Whether this name means it: case, and `-` or `_`, do not matter.
-    #[must_use]
-    pub fn is_named(&self, name: &str) -> bool {
-        same_name(&self.name, name)
-    }
-
-    /// What stands in for its value.
-    #[must_use]
-    pub fn stand_in(&self) -> StandIn {
-        match (self.values.first(), self.kind.as_deref()) {
-            (Some(value), _) => StandIn::Plain(value.clone()),
-            (None, Some("boolean")) => StandIn::Plain("false".to_owned()),
-            (None, Some(_)) => StandIn::Plain("1".to_owned()),
-            // It may become a part of a name of an image. No name has a dot here, so none goes on where another ends.
-            (None, None) => {
-                let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-                let name: String = self.name.chars().map(word).collect();
-                StandIn::Marked(format!("value-of-{}.x", name.trim_end_matches('-')))
-            }
-        }
-    }
 }
 
 impl Parameters {
@@ -226,139 +163,13 @@ impl Parameters {
     }
 }
 
-impl Parameter {
-    fn problem(&self, message: String) -> Problem {
-        let problem = Problem::new(message);
-        match &self.at {
-            Some(at) => problem.at(at).label("declared here"),
-            None => problem,
-        }
-    }
-}
-
-fn parameters(schema: &Value) -> Vec<Parameter> {
-    let required: Vec<&str> = schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    properties
-        .map(|(name, schema)| Parameter {
-            name: name.clone(),
-            description: schema["description"].as_str().map(str::to_owned),
-            default: schema.get("default").cloned(),
-            values: values(schema),
-            required: required.contains(&name.as_str()),
-            at: None,
-            kind: kind(schema),
-            schema: schema.clone(),
-        })
-        .collect()
-}
-
-/// The texts that a schema lists: of an enum, or of variants that are documented one by one.
-fn values(schema: &Value) -> Vec<String> {
-    let own = schema["enum"].as_array().into_iter().flatten().chain(schema.get("const"));
-    let own = own.filter_map(Value::as_str).map(str::to_owned);
-    own.chain(alternatives(schema).flat_map(values)).collect()
-}
-
-fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
-    ["oneOf", "anyOf"]
-        .into_iter()
-        .filter_map(|key| schema[key].as_array())
-        .flatten()
-}
-
-/// What a value is that is no text; of a list, what is in it.
-fn kind(schema: &Value) -> Option<String> {
-    let alternative = alternatives(schema).find(|one| !allows(one, "null"));
-    match (alternative, schema.get("items")) {
-        (Some(schema), _) | (None, Some(schema)) => kind(schema),
-        (None, None) => {
-            let kinds = ["string", "boolean", "integer", "number"];
-            let found = kinds.into_iter().find(|kind| allows(schema, kind));
-            found.filter(|kind| *kind != "string").map(str::to_owned)
-        }
-    }
-}
-
-fn allows(schema: &Value, kind: &str) -> bool {
-    match &schema["type"] {
-        Value::String(only) => only == kind,
-        Value::Array(several) => several.iter().any(|one| one == kind),
-        _ => alternatives(schema).any(|one| allows(one, kind)),
-    }
-}
-
-/// A text as the value that a schema asks for, or why it is none.
-fn coerce(schema: &Value, text: &str) -> Result<Value, String> {
-    if text.is_empty() && allows(schema, "null") {
-        return Ok(Value::Null);
-    }
-    let listed = values(schema);
-    if !listed.is_empty() {
-        return match listed.iter().find(|value| same_name(value, text)) {
-            Some(value) => Ok(Value::String(value.clone())),
-            None => Err(one_of(text, &listed)),
-        };
-    }
-    if let Some(alternative) = alternatives(schema).find(|one| !allows(one, "null")) {
-        return coerce(alternative, text);
-    }
-    if allows(schema, "string") {
-        Ok(Value::String(text.to_owned()))
-    } else if allows(schema, "boolean") {
-        match text.to_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Ok(Value::Bool(true)),
-            "false" | "0" | "no" | "off" => Ok(Value::Bool(false)),
-            _ => Err(format!("`{text}` is neither true nor false")),
-        }
-    } else if allows(schema, "integer") || allows(schema, "number") {
-        number(schema, text)
-    } else if allows(schema, "array") {
-        list(schema, text)
-    } else {
-        serde_json::from_str(text).map_err(|e| format!("`{text}` is not JSON: {e}"))
-    }
-}
-
-fn number(schema: &Value, text: &str) -> Result<Value, String> {
-    let whole = !allows(schema, "number");
-    let value: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-    let fits = if whole { value.is_i64() || value.is_u64() } else { value.is_number() };
-    let Some(given) = value.as_f64().filter(|_| fits) else {
-        return Err(format!("`{text}` is not a {}", if whole { "whole number" } else { "number" }));
-    };
-    if let Some(least) = schema["minimum"].as_f64().filter(|least| given < *least) {
-        return Err(format!("{text} is less than {least}"));
-    }
-    if let Some(most) = schema["maximum"].as_f64().filter(|most| given > *most) {
-        return Err(format!("{text} is more than {most}"));
-    }
-    Ok(value)
-}
-
-fn list(schema: &Value, text: &str) -> Result<Value, String> {
-    if text.trim_start().starts_with('[') {
-        return serde_json::from_str(text).map_err(|e| format!("`{text}` is not a JSON list: {e}"));
-    }
-    if text.is_empty() {
-        return Ok(Value::Array(Vec::new()));
-    }
-    text.split(',').map(|item| coerce(&schema["items"], item.trim())).collect()
-}
-
-fn one_of(text: &str, listed: &[String]) -> String {
-    let names: Vec<&str> = listed.iter().map(String::as_str).collect();
-    match nearest(text, names.iter().copied()) {
-        Some(near) => {
-            format!("there is no `{text}`; did you mean `{near}`? (it is one of {})", quoted(&names))
-        }
-        None => format!("`{text}` is none of {}", quoted(&names)),
-    }
+/// Whether an arg is one that Docker gives to every build (docs of `docker build`, predefined ARGs).
+#[must_use]
+pub fn is_predefined(name: &str) -> bool {
+    let upper = name.to_uppercase();
+    name.starts_with("BUILDKIT_")
+        || name == "SOURCE_DATE_EPOCH"
+        || ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"].contains(&upper.as_str())
 }
 
 fn quoted(names: &[&str]) -> String {
@@ -370,17 +181,10 @@ fn same_name(a: &str, b: &str) -> bool {
     fold(a) == fold(b)
 }
 
-/// Whether an arg is one that Docker gives to every build (docs of `docker build`, predefined ARGs).
-#[must_use]
-pub fn is_predefined(name: &str) -> bool {
-    let upper = name.to_uppercase();
-    name.starts_with("BUILDKIT_")
-        || name == "SOURCE_DATE_EPOCH"
-        || ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"].contains(&upper.as_str())
-}
-
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
+
     use super::*;
 
     #[derive(Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -478,33 +282,6 @@ there is no parameter `x`
             Parameters::of::<Empty>().unwrap().parse::<Empty>(&[("BUILDKIT_SYNTAX", "")]),
             Ok(Empty {})
         );
-    }
-
-    #[derive(Debug, Deserialize, JsonSchema)]
-    #[allow(dead_code, reason = "only its schema is of interest")]
-    struct Required {
-        node: String,
-        node_version_: String,
-        debug: bool,
-        replicas: u8,
-        ratio: Option<f64>,
-        ports: Vec<u16>,
-        env: Env,
-    }
-
-    #[test]
-    fn what_was_not_given_has_a_stand_in_that_fits_even_after_it_was_told() {
-        let all = Parameters::of::<Required>().unwrap();
-        let json = serde_json::to_string(&all.iter().collect::<Vec<_>>()).unwrap();
-        let told: Vec<Parameter> = serde_json::from_str(&json).unwrap();
-        let own: Vec<StandIn> = all.iter().map(Parameter::stand_in).collect();
-        let stand_ins: Vec<StandIn> = told.iter().map(Parameter::stand_in).collect();
-        assert_eq!(stand_ins, own);
-        let texts: Vec<&str> = own.iter().map(StandIn::text).collect();
-        let expected = ["false", "staging", "value-of-node.x", "value-of-node-version.x", "1", "1", "1"];
-        assert_eq!(texts, expected);
-        let given: Vec<(&str, &str)> = told.iter().map(|it| it.name.as_str()).zip(texts).collect();
-        assert!(all.parse::<Required>(&given).is_ok());
     }
 
     #[test]
