@@ -6,17 +6,21 @@
 //! `solver/errdefs`). [`GatewayError`] keeps them as they came, so that an error that is passed on
 //! loses nothing; they are read only when asked for.
 
-use std::collections::BTreeMap;
+mod detail;
+mod source;
+
 use std::error::Error;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use buildkit_proto::rpc;
-use bytes::Bytes;
 use prost::Message as _;
 use prost_types::Any;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 use tonic::{Code, Status};
+
+pub use detail::{Detail, Solve};
+pub use source::{Position, Range, Source, SourceInfo};
+
+use detail::Named;
 
 /// What every type url of BuildKit starts with.
 const URL_PREFIX: &str = "github.com/moby/buildkit/";
@@ -31,106 +35,6 @@ pub struct GatewayError {
     code: Code,
     message: String,
     details: Vec<Any>,
-}
-
-/// One detail of an error, read.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Detail {
-    /// The step that failed, with ids to debug it.
-    Solve(Solve),
-    /// Where the failing step was written.
-    Source(Source),
-    /// The digest of the failing vertex.
-    Vertex(String),
-    /// The exit code of the failing process.
-    Exit(u32),
-    /// A capability that the frontend does not have.
-    FrontendCap(String),
-    /// A request that the frontend does not answer.
-    Subrequest(String),
-    /// A stack trace of the daemon, as it came.
-    Stack(Bytes),
-    /// A detail that is not known here, or one that did not read.
-    Unknown {
-        /// Its type url.
-        type_url: String,
-        /// Its value, as it came.
-        value: Bytes,
-    },
-}
-
-/// The detail `errdefs.Solve`: the inputs and mounts of the op that failed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Solve {
-    /// Ids of the op's inputs, to be mounted into a container for debugging.
-    #[serde(rename = "inputIDs", deserialize_with = "or_default")]
-    pub input_ids: Vec<String>,
-    /// Ids of the op's mounts as the failing process left them.
-    #[serde(rename = "mountIDs", deserialize_with = "or_default")]
-    pub mount_ids: Vec<String>,
-    /// The op, as the JSON that the daemon wrote.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub op: Option<serde_json::Value>,
-    /// The op's description, with its name under `llb.customname`.
-    #[serde(deserialize_with = "or_default")]
-    pub description: BTreeMap<String, String>,
-}
-
-/// The detail `errdefs.Source`: a file and the ranges in it that are at fault.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Source {
-    /// The file.
-    #[serde(deserialize_with = "or_default")]
-    pub info: SourceInfo,
-    /// The ranges; there may be several.
-    #[serde(deserialize_with = "or_default")]
-    pub ranges: Vec<Range>,
-}
-
-/// A source file as it was at the time of the build.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SourceInfo {
-    /// Its name, for people.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub filename: String,
-    /// Its text.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        serialize_with = "to_base64",
-        deserialize_with = "from_base64"
-    )]
-    pub data: Vec<u8>,
-    /// Its language, such as `Rust` or `Dockerfile`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub language: String,
-}
-
-/// A range of a source file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Range {
-    /// Where it starts.
-    #[serde(deserialize_with = "or_default")]
-    pub start: Position,
-    /// Where it ends; a line of 0 stands for the line of the start.
-    #[serde(deserialize_with = "or_default")]
-    pub end: Position,
-}
-
-/// A place in a source file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Position {
-    /// The line, counted from 1.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub line: i32,
-    /// The character in the line, counted from 0.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub character: i32,
 }
 
 impl GatewayError {
@@ -307,46 +211,6 @@ impl From<GatewayError> for Status {
     }
 }
 
-impl SourceInfo {
-    pub(crate) fn to_pb(&self) -> buildkit_proto::pb::SourceInfo {
-        buildkit_proto::pb::SourceInfo {
-            filename: self.filename.clone(),
-            data: self.data.clone().into(),
-            definition: None,
-            language: self.language.clone(),
-        }
-    }
-}
-
-impl Range {
-    pub(crate) fn to_pb(self) -> buildkit_proto::pb::Range {
-        let place = |at: Position| buildkit_proto::pb::Position { line: at.line, character: at.character };
-        buildkit_proto::pb::Range { start: Some(place(self.start)), end: Some(place(self.end)) }
-    }
-}
-
-impl Detail {
-    /// Reads one detail. What does not read is given as unknown.
-    #[must_use]
-    pub fn read(any: &Any) -> Self {
-        let name = any.type_url.strip_prefix(URL_PREFIX).unwrap_or(&any.type_url);
-        let read = match name {
-            "errdefs.Solve+json" => from_json(any).map(Self::Solve),
-            "errdefs.Source+json" => from_json(any).map(Self::Source),
-            "errdefs.Vertex+json" => from_json(any).map(|vertex: Vertex| Self::Vertex(vertex.digest)),
-            "gatewayapi.ExitMessage+json" => from_json(any).map(|exit: Exit| Self::Exit(exit.code)),
-            "errdefs.FrontendCap+json" => from_json(any).map(|cap: Named| Self::FrontendCap(cap.name)),
-            "errdefs.Subrequest+json" => from_json(any).map(|request: Named| Self::Subrequest(request.name)),
-            "stack.Stack+json" => Some(Self::Stack(Bytes::copy_from_slice(&any.value))),
-            _ => None,
-        };
-        read.unwrap_or_else(|| Self::Unknown {
-            type_url: any.type_url.clone(),
-            value: Bytes::copy_from_slice(&any.value),
-        })
-    }
-}
-
 /// A failure of the transport: its own words are few, and those of its causes say what happened.
 fn lost_connection(message: &str, source: &(dyn Error + 'static)) -> String {
     let mut text = format!("the connection to the daemon failed: {message}");
@@ -359,59 +223,12 @@ fn lost_connection(message: &str, source: &(dyn Error + 'static)) -> String {
     text
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Vertex {
-    digest: String,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Named {
-    name: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Exit {
-    #[serde(rename = "Code")]
-    code: u32,
-}
-
-fn from_json<'a, T: Deserialize<'a>>(any: &'a Any) -> Option<T> {
-    serde_json::from_slice(&any.value).ok()
-}
-
-/// Go writes an absent message, list or map as null.
-fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: Default + Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&STANDARD.encode(bytes))
-}
-
-fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text: String = or_default(deserializer)?;
-    STANDARD.decode(text).map_err(serde::de::Error::custom)
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(value: &i32) -> bool {
-    *value == 0
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
 
-    fn any(name: &str, json: &str) -> Any {
-        Any { type_url: format!("{URL_PREFIX}{name}"), value: json.as_bytes().to_vec() }
-    }
+    use super::detail::tests::any;
+    use super::*;
 
     #[test]
     fn only_a_daemon_s_words_tell_of_absence() {
@@ -465,14 +282,6 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_kept_as_unknown() {
-        for json in ["", "{", r#"{"info":{"data":"%%"}}"#] {
-            let detail = Detail::read(&any("errdefs.Source+json", json));
-            assert!(matches!(detail, Detail::Unknown { value, .. } if value == json.as_bytes()));
-        }
-    }
-
-    #[test]
     fn details_that_are_no_status_leave_code_and_message() {
         let status = Status::with_details(Code::NotFound, "no such job", Bytes::from_static(b"\xff"));
         let error = GatewayError::from(status);
@@ -494,21 +303,5 @@ mod tests {
         let request = GatewayError::unsupported_subrequest("frontend.later");
         assert_eq!(request.details().collect::<Vec<_>>(), [Detail::Subrequest("frontend.later".into())]);
         assert_eq!(request.code(), Code::Unimplemented);
-    }
-
-    #[test]
-    fn an_own_source_reads_back() {
-        let source = Source {
-            info: SourceInfo {
-                filename: "stages.rs".into(),
-                data: b"fn main() {}".to_vec(),
-                language: "Rust".into(),
-            },
-            ranges: vec![Range {
-                start: Position { line: 1, character: 0 },
-                end: Position { line: 1, character: 3 },
-            }],
-        };
-        assert_eq!(GatewayError::new("no").with_source(&source).sources(), [source]);
     }
 }
