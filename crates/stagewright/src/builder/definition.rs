@@ -9,6 +9,7 @@ use stagewright_plan::Plan;
 use stagewright_plan::check::check;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::sessions::Sessions;
 use super::{BuildOptions, Builder, Failure, StartError, fits, locked, order, served};
 use crate::driver::{self, DriveError};
 
@@ -70,7 +71,7 @@ impl Builder {
         let identity = LocalIdentity::Unique(new_id().map_err(|error| StartError::Session(error.into()))?);
         let (events, _) = unbounded_channel();
         let served = served::open(options).await?;
-        let session = self.sessions(&[], options, &served, &events).await?.context;
+        let session = Sessions::open(self.client(), &[], options, &served, &events).await?.context;
         let plans = vec![(platform, Arc::new(plan.clone()))];
         let targets = orders.into_iter().map(|order| order.target).collect();
         let request = self.request(plans, targets, options, &served, session.id(), &identity)?;

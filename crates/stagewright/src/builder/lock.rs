@@ -14,6 +14,7 @@ use stagewright_plan::problem::nearest;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::spawn_blocking;
 
+use super::sessions::Sessions;
 use super::{BuildOptions, Builder, Failure, StartError, served};
 use crate::driver::{self, DriveError, Request};
 use crate::lock::{self, FILE, LockFileError, Locked};
@@ -211,7 +212,7 @@ impl Builder {
         }
         let (events, _) = unbounded_channel();
         let served = served::open(options).await?;
-        let session = self.sessions(&[], options, &served, &events).await?.context;
+        let session = Sessions::open(self.client(), &[], options, &served, &events).await?.context;
         let identity = LocalIdentity::Session(session.id().to_owned());
         let request = self.request(plans, targets, options, &served, session.id(), &identity)?;
         Ok((session, request))

@@ -10,6 +10,7 @@ mod audit;
 mod cache;
 mod context;
 mod definition;
+mod error;
 mod find;
 #[cfg(feature = "cli")]
 mod halt;
@@ -23,26 +24,22 @@ mod running;
 #[cfg(feature = "rust")]
 mod rust_file;
 mod served;
+mod sessions;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use buildkit_client::fsutil::receive::ReceiveOptions;
-use buildkit_client::session::filesend::{ExportError, ExportTarget, Exports};
-use buildkit_client::session::filesync::{FileSync, LocalDir, LocalDirError, SyncEvent};
-use buildkit_client::session::secrets::Secrets;
-use buildkit_client::session::ssh::SshAgents;
-use buildkit_client::{BuildRequest, Client, SessionError, SessionOptions};
-use buildkit_gateway::{GatewayError, Worker};
-use buildkit_llb::{Digest, LocalIdentity, Network, Platform};
+use buildkit_client::session::filesend::{ExportTarget, Exports};
+use buildkit_client::{BuildRequest, Client};
+use buildkit_gateway::Worker;
+use buildkit_llb::{LocalIdentity, Network, Platform};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use stagewright_plan::check::check;
 use stagewright_plan::lower::MAIN_CONTEXT;
-use stagewright_plan::{Build, Outcome, Plan, Problems, describe};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use stagewright_plan::{Build, Outcome, Plan, describe};
+use tokio::sync::mpsc::unbounded_channel;
 
 pub use crate::lock::LockFileError;
 pub use audit::{AuditError, Audited, Form, Leak, Place};
@@ -53,6 +50,7 @@ pub use buildkit_client::session::ssh::{SshAgent, SshError};
 pub use cache::{Cache, CacheError, CacheLayoutError};
 pub use context::{ContextError, ContextLayoutError, ContextSource};
 pub use definition::DefinitionError;
+pub use error::{BuilderError, StartError};
 pub use find::{FindError, Tried, TriedError};
 pub(crate) use lock::locked;
 pub use lock::{RelockError, Relocked, Renew};
@@ -75,83 +73,16 @@ use crate::driver::Request;
 use crate::driver::contexts::GivenContext;
 use crate::driver::offline::Offline;
 use crate::sources;
-use audit::{Audit, Wanted};
-use order::Order;
 use reports::Reports;
-use running::{Sessions, Work};
+use running::Work;
 use served::Served;
+use sessions::Sessions;
 
 /// A connection to a daemon, to build with.
 #[derive(Clone, Debug)]
 pub struct Builder {
     client: Client,
     worker: Worker,
-}
-
-/// No daemon to build with.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuilderError {
-    /// None was found.
-    #[error(transparent)]
-    Find(#[from] FindError),
-    /// The one at the address that was given does not serve.
-    #[error(transparent)]
-    At(#[from] TriedError),
-    /// It does not tell of its workers.
-    #[error("the daemon does not tell of its workers: {0}")]
-    Workers(#[source] GatewayError),
-    /// It has no worker.
-    #[error("the daemon has no worker: it builds nothing")]
-    NoWorker,
-}
-
-/// A build that does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The program or its parameters are wrong.
-    #[error(transparent)]
-    Plan(#[from] Problems),
-    /// The options do not fit the program, or each other.
-    #[error(transparent)]
-    Options(#[from] OptionsError),
-    /// The Plan was made for another platform: its program asked for it, and may describe something else here.
-    #[error("the plan is for {plan}, and is built for {daemon}: describe it again for {daemon}")]
-    Platform {
-        /// The platform that the Plan was made for.
-        plan: String,
-        /// The platform that is built for.
-        daemon: String,
-    },
-    /// A context is no directory that can be read.
-    #[error("context `{name}`: {source}")]
-    Context {
-        /// The context's name.
-        name: String,
-        /// Why.
-        source: LocalDirError,
-    },
-    /// A context is no layout with such an image.
-    #[error("context `{name}`: {source}")]
-    Layout {
-        /// The context's name.
-        name: String,
-        /// Why.
-        source: ContextLayoutError,
-    },
-    /// The lock file cannot be used.
-    #[error(transparent)]
-    Lock(#[from] LockFileError),
-    /// A cache cannot be read from or written to its directory.
-    #[error("cache: {0}")]
-    Cache(#[from] CacheLayoutError),
-    /// A destination cannot be written.
-    #[error(transparent)]
-    Export(#[from] ExportError),
-    /// The daemon takes no session.
-    #[error(transparent)]
-    Session(#[from] SessionError),
 }
 
 impl Builder {
@@ -254,7 +185,7 @@ impl Builder {
         let locked = locked(options).await?;
         let (events, received) = unbounded_channel();
         let served = served::open(options).await?;
-        let sessions = self.sessions(&orders, options, &served, &events).await?;
+        let sessions = Sessions::open(&self.client, &orders, options, &served, &events).await?;
         let identity = LocalIdentity::Session(sessions.context.id().to_owned());
         let session = sessions.context.id();
         let frontend_attrs = attrs(&plans, options);
@@ -364,63 +295,6 @@ impl Builder {
             .get("org.mobyproject.buildkit.worker.executor")
             .is_none_or(|executor| executor != "oci")
     }
-
-    async fn sessions(
-        &self,
-        orders: &[Order],
-        options: &BuildOptions,
-        served: &Served,
-        events: &UnboundedSender<Event>,
-    ) -> Result<Sessions, StartError> {
-        let key = shared_key(&served.directories);
-        let mut opened = Vec::new();
-        for (name, path) in served.directories.clone() {
-            let directory =
-                LocalDir::open(path).map_err(|source| StartError::Context { name: name.clone(), source })?;
-            opened.push((name, directory));
-        }
-        let mut exports = BTreeMap::new();
-        for order in orders {
-            if let Some(prepared) = prepare(order)? {
-                exports.insert(order.target.clone(), prepared);
-            }
-        }
-
-        let secrets = options
-            .secrets
-            .iter()
-            .fold(Secrets::new(), |secrets, (id, secret)| secrets.with(id.clone(), secret.clone()));
-        let ssh = options.ssh.iter();
-        let ssh = ssh.fold(SshAgents::new(), |agents, (id, agent)| agents.with(id.clone(), agent.clone()));
-        // The daemon may ask any session of a build.
-        let offer = || {
-            SessionOptions::new()
-                .auth(options.auth.clone())
-                .secrets(secrets.clone())
-                .ssh(ssh.clone())
-                .content(served.content.clone())
-        };
-        let events = events.clone();
-        let files = FileSync::new(opened).observe(move |event| sent(event, &events));
-        let own = offer().shared_key(key).file_sync(files);
-        let context = self.client.session(own).await?;
-        let mut sessions = Sessions { context, exports: BTreeMap::new(), audits: BTreeMap::new() };
-        for (target, exports) in exports {
-            let own = offer().file_send(exports.service());
-            let session = self.client.session(own).await?;
-            sessions.exports.insert(target, (session, exports));
-        }
-        if options.audit {
-            let wanted = Wanted::new(&options.secrets);
-            for order in orders {
-                let prepared = Audit::prepare(order)?;
-                let session = self.client.session(offer().file_send(prepared.1.service())).await?;
-                let audit = Audit::new(wanted.clone(), session, prepared);
-                sessions.audits.insert(order.target.clone(), audit);
-            }
-        }
-        Ok(sessions)
-    }
 }
 
 /// What the daemon itself is told of a build: platforms, which its history shows.
@@ -441,41 +315,6 @@ fn fits(plan: &Plan, daemon: &Platform) -> Result<(), StartError> {
         return Ok(());
     }
     Err(StartError::Platform { plan: made_for.clone(), daemon: daemon.to_string() })
-}
-
-/// What a target sends here, if it does: checked, with nothing written yet.
-fn prepare(order: &Order) -> Result<Option<Exports>, ExportError> {
-    let exports = (0..).zip(&order.exports);
-    let targets: Vec<(u32, ExportTarget)> = exports
-        .filter_map(|(id, export)| Some((id, export.sent.as_ref()?.target())))
-        .collect();
-    if targets.is_empty() { Ok(None) } else { Exports::prepare(targets).map(Some) }
-}
-
-fn sent(event: &SyncEvent, events: &UnboundedSender<Event>) {
-    let event = match event {
-        SyncEvent::Skipped { directory, path, .. } => {
-            Event::ContextSkipped { context: directory.clone(), path: path.clone() }
-        }
-        SyncEvent::Ended { directory, sent, error: None } => {
-            Event::ContextSent { context: directory.clone(), files: sent.files, bytes: sent.bytes }
-        }
-        _ => return,
-    };
-    // Nobody listens to a build that is being dropped.
-    let _ = events.send(event);
-}
-
-/// Names these directories of this machine, so that the daemon takes only changes from a later build of them.
-fn shared_key(directories: &[(String, PathBuf)]) -> String {
-    let system = rustix::system::uname();
-    let mut text =
-        format!("{:?}\n{}\n", system.nodename(), fs::read_to_string("/etc/machine-id").unwrap_or_default());
-    for (name, path) in directories {
-        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
-        text.push_str(&format!("{name}={}\n", path.display()));
-    }
-    Digest::of(text.as_bytes()).to_string()
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use super::halt::Halts;
 use super::order::Order;
 use super::report::{Event, Failure, Product, Report, TargetReport, Vertex};
 use super::reports::Reports;
+use super::sessions::Sessions;
 use crate::driver::{self, DriveError, Prepared, Request};
 
 /// How long the daemon may take to close the sessions of a build that was cancelled.
@@ -81,16 +82,6 @@ pub(super) struct Work {
     #[cfg(feature = "cli")]
     pub(super) halts: Option<Halts>,
     pub(super) events: UnboundedSender<Event>,
-}
-
-/// The sessions of a build.
-pub(super) struct Sessions {
-    /// The one that serves the contexts, for all targets.
-    pub(super) context: Session,
-    /// For targets that send files here, one of their own: a daemon counts the exporters of each solve from zero.
-    pub(super) exports: BTreeMap<String, (Session, Exports)>,
-    /// For targets that are looked into, one more, for the same reason.
-    pub(super) audits: BTreeMap<String, Audit>,
 }
 
 impl Running {
