@@ -96,3 +96,39 @@ pub(super) fn check_inputs(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stagewright_plan::check::check;
+    use stagewright_plan::{Build, Targets, plan, sh};
+
+    use super::*;
+    use crate::builder::order::orders;
+
+    #[test]
+    fn secrets_and_agents_that_a_step_needs_must_be_given() {
+        let describe = |b: &Build, (): ()| {
+            let (token, key, absent) = (b.secret("token"), b.secret("key"), b.secret("absent").optional());
+            let step = sh("make").secret_env("TOKEN", &token).secret(&absent);
+            let api = b.runtime("api", "busybox").run(step);
+            let web = b.runtime("web", "busybox").run(sh("make").secret(&key));
+            let git = b.runtime("git", "busybox").run(sh("git clone x").ssh("work"));
+            Targets::new().product(api).product(web).target(git)
+        };
+        let plan = plan(describe, &[]).unwrap();
+        let checked = check(&plan).unwrap();
+        let missing = |options: BuildOptions| {
+            let orders = orders(&checked, &options, true).unwrap();
+            check_given(&checked, &orders, &options).map_err(|error| error.to_string())
+        };
+        let error = missing(BuildOptions::new(".").target("git")).unwrap_err();
+        assert_eq!(error, "a step takes ssh agent `work`, which is not lent: add `--ssh work`");
+        let given = || buildkit_client::session::secrets::Secret::value("x").unwrap();
+        let api = || BuildOptions::new(".").target("api");
+        let error = missing(api()).unwrap_err();
+        assert!(error.contains("add `--secret id=token,src=FILE`"), "{error}");
+        assert_eq!(missing(api().secret("token", given())), Ok(()));
+        let error = missing(BuildOptions::new(".").secret("token", given())).unwrap_err();
+        assert!(error.contains("secret `key`, which is not given"), "{error}");
+    }
+}

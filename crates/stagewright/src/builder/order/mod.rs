@@ -3,28 +3,30 @@
 //! Everything that can be refused is refused here, before a daemon is asked for anything.
 
 mod error;
+mod exports;
 mod given;
 mod sent;
+mod tags;
 mod taken;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use buildkit_client::Exporter;
 use buildkit_client::fsutil::receive::ReceiveOptions;
-use buildkit_llb::ImageRef;
 use stagewright_plan::Plan;
 use stagewright_plan::check::Checked;
 use stagewright_plan::plan::{Role, Target};
 
 pub use error::OptionsError;
+pub(super) use exports::Export;
 pub(super) use given::{check_audit, check_given, check_offline};
 pub(super) use sent::Sent;
 
 use super::context::ContextSource;
 use super::options::BuildOptions;
-use super::output::{Dest, LOCAL_ATTRS, Output, OutputKind};
+use super::output::{Output, OutputKind};
+use exports::{export, outputs};
 use given::check_inputs;
+use tags::tags;
 use taken::Taken;
 
 /// One target, and what is done with it.
@@ -40,13 +42,6 @@ pub(super) struct Order {
     pub(super) gates: Vec<String>,
     /// What is done with the result, in the order of the daemon's ids.
     pub(super) exports: Vec<Export>,
-}
-
-/// One exporter, with the place of what it sends here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Export {
-    pub(super) exporter: Exporter,
-    pub(super) sent: Option<Sent>,
 }
 
 /// The orders of a build.
@@ -165,117 +160,10 @@ fn targets<'a>(plan: &'a Plan, asked: &[String]) -> Result<Vec<(&'a Target, Role
     Ok(found.into_iter().map(|target| (target, role(target))).collect())
 }
 
-/// The full names of each target's image.
-fn tags<'a>(
-    tags: &'a [String],
-    images: &[&'a str],
-    others: &[&str],
-) -> Result<BTreeMap<&'a str, Vec<String>>, OptionsError> {
-    let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for tag in tags {
-        let (target, name) = match tag.split_once('=') {
-            Some((target, name)) => (Some(target), name),
-            None => (None, tag.as_str()),
-        };
-        let target = match (target, images) {
-            (Some(target), _) if images.contains(&target) => target,
-            (Some(target), _) if others.contains(&target) => {
-                return Err(OptionsError::NoImage { target: target.to_owned(), what: "tag" });
-            }
-            (Some(target), _) => {
-                let known = images.iter().map(|image| (*image).to_owned()).collect();
-                return Err(OptionsError::TagOfOther { tag: tag.clone(), target: target.to_owned(), known });
-            }
-            (None, [image]) => image,
-            (None, []) => return Err(OptionsError::NoImage { target: others[0].to_owned(), what: "tag" }),
-            (None, several) => {
-                let targets = several.iter().map(|image| (*image).to_owned()).collect();
-                return Err(OptionsError::TagOfSeveral { tag: tag.clone(), targets });
-            }
-        };
-        let wrong = |reason: String| OptionsError::Tag { tag: tag.clone(), reason };
-        let image: ImageRef = name
-            .parse()
-            .map_err(|error: buildkit_llb::ImageRefError| wrong(error.to_string()))?;
-        if image.digest().is_some() {
-            return Err(wrong(
-                "an image is named by a tag, and its digest is what the build gives".to_owned(),
-            ));
-        }
-        let names = named.entry(target).or_default();
-        if !names.contains(&image.to_string()) {
-            names.push(image.to_string());
-        }
-    }
-    Ok(named)
-}
-
-/// What is done with every result.
-fn outputs(options: &BuildOptions) -> Vec<Output> {
-    let mut outputs = options.outputs.clone();
-    if options.push && !outputs.iter().any(Output::pushes) {
-        // An image that is named already is pushed as it is, not exported a second time.
-        match outputs.iter_mut().find(|output| output.kind == OutputKind::Image) {
-            Some(image) => *image = image.clone().attr("push", "true"),
-            None => outputs.push(Output::push()),
-        }
-    }
-    outputs
-}
-
-fn export(output: &Output, target: &str, tags: &[String]) -> Result<Export, OptionsError> {
-    let mut exporter = Exporter { kind: output.kind.name().to_owned(), attrs: output.attrs.clone() };
-    if output.takes_tags() && !tags.is_empty() {
-        let names = if output.pushes_by_digest() { repositories(tags)? } else { tags.to_vec() };
-        exporter = exporter.attr("name", names.join(","));
-    }
-    if output.pushes() && !exporter.attrs.contains_key("name") {
-        return Err(OptionsError::PushWithoutTag { target: target.to_owned() });
-    }
-    let mirror = output.mirrors()?;
-    let options = ReceiveOptions {
-        setuid: output.wants("setuid")?,
-        devices: output.wants("devices")?,
-        xattrs: output.wants("xattrs")?,
-    };
-    if output.kind == OutputKind::Local {
-        exporter.attrs.retain(|key, _| !LOCAL_ATTRS.contains(&key.as_str()));
-    }
-    let sent = output.dest_of(target).map(|dest| match dest {
-        Dest::Path(path) if output.kind == OutputKind::Local => Sent::Directory { path, mirror, options },
-        Dest::Path(path) => Sent::File(path),
-        Dest::Stdout => Sent::Stdout,
-    });
-    Ok(Export { exporter, sent })
-}
-
-/// The repositories of names that are pushed by digest, which have no tag.
-fn repositories(tags: &[String]) -> Result<Vec<String>, OptionsError> {
-    let repository = |tag: &String| match tag.strip_suffix(":latest") {
-        Some(repository) => Ok(repository.to_owned()),
-        None => Err(OptionsError::TagByDigest { tag: tag.clone() }),
-    };
-    tags.iter().map(repository).collect()
-}
-
-impl Order {
-    /// What makes an archive of the result, to be looked into: with the attributes of the image that goes out, so that it
-    /// has the same layers and annotations.
-    pub(super) fn audited(&self) -> Exporter {
-        let image = self
-            .exports
-            .iter()
-            .find(|export| ["image", "oci", "docker"].contains(&export.exporter.kind.as_str()));
-        let attrs = image.map(|export| export.exporter.attrs.clone()).unwrap_or_default();
-        let attrs = attrs.into_iter().filter(|(key, _)| key != "name" && OutputKind::Oci.takes(key));
-        Exporter { kind: OutputKind::Oci.name().to_owned(), attrs: attrs.collect() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use stagewright_plan::check::check;
-    use stagewright_plan::{Build, Scratch, Targets, plan, sh};
+    use stagewright_plan::{Build, Scratch, Targets, plan};
 
     use super::*;
 
@@ -420,32 +308,5 @@ mod tests {
         let _agent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let agent = buildkit_client::session::ssh::SshAgent::socket(&socket).unwrap();
         check(options().ssh("default", agent), "no step takes ssh agent `default`: there are none");
-    }
-
-    #[test]
-    fn secrets_and_agents_that_a_step_needs_must_be_given() {
-        let describe = |b: &Build, (): ()| {
-            let (token, key, absent) = (b.secret("token"), b.secret("key"), b.secret("absent").optional());
-            let step = sh("make").secret_env("TOKEN", &token).secret(&absent);
-            let api = b.runtime("api", "busybox").run(step);
-            let web = b.runtime("web", "busybox").run(sh("make").secret(&key));
-            let git = b.runtime("git", "busybox").run(sh("git clone x").ssh("work"));
-            Targets::new().product(api).product(web).target(git)
-        };
-        let plan = plan(describe, &[]).unwrap();
-        let checked = check(&plan).unwrap();
-        let missing = |options: BuildOptions| {
-            let orders = orders(&checked, &options, true).unwrap();
-            check_given(&checked, &orders, &options).map_err(|error| error.to_string())
-        };
-        let error = missing(BuildOptions::new(".").target("git")).unwrap_err();
-        assert_eq!(error, "a step takes ssh agent `work`, which is not lent: add `--ssh work`");
-        let given = || buildkit_client::session::secrets::Secret::value("x").unwrap();
-        let api = || BuildOptions::new(".").target("api");
-        let error = missing(api()).unwrap_err();
-        assert!(error.contains("add `--secret id=token,src=FILE`"), "{error}");
-        assert_eq!(missing(api().secret("token", given())), Ok(()));
-        let error = missing(BuildOptions::new(".").secret("token", given())).unwrap_err();
-        assert!(error.contains("secret `key`, which is not given"), "{error}");
     }
 }
