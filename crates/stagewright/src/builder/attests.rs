@@ -6,8 +6,8 @@ use stagewright_plan::Plan;
 use stagewright_plan::plan::{Attests, Provenance, Sbom};
 
 use super::BuildOptions;
+use super::fields::fields;
 use super::order::Order;
-use super::output::fields;
 
 /// The kinds of exports that can carry something.
 const CARRIERS: [&str; 2] = ["image", "oci"];

@@ -7,7 +7,7 @@ use buildkit_client::CacheExport;
 use buildkit_client::layout::{Descriptor, Layout, LayoutError, Name};
 use buildkit_gateway::CacheImport;
 
-use super::output::fields;
+use super::fields::fields;
 
 /// What a cache in a directory is called there if nothing else is said.
 const DEFAULT_TAG: &str = "latest";

@@ -11,6 +11,7 @@ mod cache;
 mod context;
 mod definition;
 mod error;
+mod fields;
 mod find;
 #[cfg(feature = "cli")]
 mod halt;
@@ -65,9 +66,9 @@ pub(crate) use running::Written;
 pub use rust_file::{RustFile, RustFileError, RustPlans};
 
 #[cfg(feature = "cli")]
-pub(crate) use halt::{Halted, Halts};
+pub(crate) use fields::fields;
 #[cfg(feature = "cli")]
-pub(crate) use output::fields;
+pub(crate) use halt::{Halted, Halts};
 
 use crate::driver::Request;
 use crate::driver::contexts::GivenContext;
