@@ -267,11 +267,11 @@ pub(crate) async fn ask<C: Channel>(
 }
 
 /// Whether the daemon looked where there is nothing, so that it does not have what was asked for. It hands on what it was
-/// told there: by a session that has no such layout, by one that serves no files, by git.
+/// told there: by a session that has no such layout, by one that serves no layouts or files, by git.
 fn is_nowhere(error: &GatewayError) -> bool {
     let (layout, repository) =
         (format!("no store \"oci:{NOWHERE}\""), format!("fetch remote {NO_REPOSITORY}"));
-    [layout.as_str(), "code = Unimplemented", &repository]
+    [layout.as_str(), "Unimplemented", &repository]
         .iter()
         .any(|told| error.message().contains(told))
 }
