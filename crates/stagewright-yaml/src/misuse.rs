@@ -262,7 +262,7 @@ fn configurations() {
     keys("    nonroot: yes", &expect!["stages.yaml:11:14: `yes` is neither `true` nor `false`"]);
     keys(
         "    healthcheck: { http: 'http://localhost', tool: crul }",
-        &expect!["stages.yaml:11:52: `crul` is none of `curl`, `wget`, `node`, `python`"],
+        &expect!["stages.yaml:11:52: `crul` is none of `curl`, `wget`, `node`, `python`, `bash`"],
     );
     keys(
         "    healthcheck: { http: 'http://localhost' }",
