@@ -452,6 +452,7 @@ stages:
                 stages.yaml:9:5: there is no key `stepps` here
                   help: did you mean `steps`?
                 stages.yaml:14:9: none of `run`, `copy`, `env`, `workdir`, `user`, `mkdir`, `file`, `remove`, `symlink`, `cross`, `add-user` is here
+                  help: did you mean `run` by `rnu`?
                 stages.yaml:15:9: `to` is missing here
                 stages.yaml:16:14: none of `script` is here
                 stages.yaml:19:15: `rwx` is not permission bits in octal digits, as in `0644`

@@ -50,7 +50,9 @@ fn repositories() {
     );
     steps(
         "- { copy: ., to: ./, from: { gti: 'https://example.com/t.git' } }",
-        &expect!["stages.yaml:10:34: none of `image`, `context`, `git`, `reports`, `root` is here"],
+        &expect![[r#"
+            stages.yaml:10:34: none of `image`, `context`, `git`, `reports`, `root` is here
+              help: did you mean `git` by `gti`?"#]],
     );
     steps(
         "- { copy: ., to: ./, from: 'https://example.com/t.git' }",
@@ -167,8 +169,8 @@ fn what_testers_alone_may_take() {
     steps(
         "- { run: a, binds: { source: /, from: { reports: lnit }, path: /lint } }",
         &expect![[r#"
-        stages.yaml:10:56: there is no stage `lnit`
-          help: did you mean `unit`?"#]],
+            stages.yaml:10:56: there is no stage `lnit`
+              help: did you mean `lint`?"#]],
     );
     keys(
         "  e2e: { role: tester, from: base, steps: { copy: /, from: { reports: lint }, to: /l/ } }",
@@ -262,7 +264,9 @@ fn configurations() {
     keys("    nonroot: yes", &expect!["stages.yaml:11:14: `yes` is neither `true` nor `false`"]);
     keys(
         "    healthcheck: { http: 'http://localhost', tool: crul }",
-        &expect!["stages.yaml:11:52: `crul` is none of `curl`, `wget`, `node`, `python`, `bash`"],
+        &expect![[r#"
+            stages.yaml:11:52: `crul` is none of `curl`, `wget`, `node`, `python`, `bash`
+              help: did you mean `curl`?"#]],
     );
     keys(
         "    healthcheck: { http: 'http://localhost' }",

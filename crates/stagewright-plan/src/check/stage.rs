@@ -91,6 +91,9 @@ impl StageCheck<'_> {
                             (Role::Dev, Role::Runtime) => {
                                 problem.help("what starts from a dev image is one: `dev`")
                             }
+                            (Role::Deps | Role::Builder, Role::Runtime) => {
+                                problem.help("start from a base or an image, and copy what was made")
+                            }
                             _ => problem,
                         });
                     }

@@ -78,25 +78,35 @@ impl Making<'_> {
             return plan::Origin::Git(git);
         }
         if !name.contains([':', '/', '@']) {
-            self.known(place, name);
+            if let Some(problem) = self.unknown(name) {
+                let problem = match problem.help {
+                    Some(_) => problem,
+                    None => problem
+                        .help(format!("an image has a tag, `{name}:…`, or is written `{{ image: {name} }}`")),
+                };
+                self.findings.note(place, problem);
+            }
             return plan::Origin::Stage(name.to_owned());
         }
         plan::Origin::Image(plan::Image { name: name.to_owned(), on: plan::OnPlatform::Target })
     }
 
-    /// Notes a stage that is not there.
+    /// Notes a stage that is not there, where only a stage can stand.
     pub(super) fn known(&self, place: Place, name: &str) {
+        if let Some(problem) = self.unknown(name) {
+            self.findings.note(place, problem);
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Option<Problem> {
         if self.index.contains_key(name) {
-            return;
+            return None;
         }
         let problem = Problem::new(format!("there is no stage `{name}`"));
-        let problem = match nearest(name, self.index.keys().copied()) {
+        Some(match nearest(name, self.index.keys().copied()) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None => {
-                problem.help(format!("an image has a tag, `{name}:…`, or is written `{{ image: {name} }}`"))
-            }
-        };
-        self.findings.note(place, problem);
+            None => problem,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ const VARIABLE: &str = "BUILDKIT_HOST";
 /// No daemon, with all that was tried.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no BuildKit daemon found; tried\n{}\nset {VARIABLE}, or give an address: unix:///path/to/socket or tcp://host:port",
+    "no BuildKit daemon found; tried\n{}\nstart a buildkitd and set {VARIABLE} to its address, unix:///path/to/socket or tcp://host:port",
     lines(tried)
 )]
 pub struct FindError {

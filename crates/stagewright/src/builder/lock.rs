@@ -90,6 +90,12 @@ impl Relocked {
         &self.path
     }
 
+    /// Whether there is a file, whatever it says.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.old.is_some()
+    }
+
     /// What differs from the file as it is.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {

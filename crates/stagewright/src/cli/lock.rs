@@ -45,6 +45,7 @@ fn summary(relocked: &Relocked, check: bool) -> String {
     let moved = changes.iter().any(|change| matches!(change, Change::Moved { .. }));
     match (changes.len(), check) {
         (0, _) => format!("{path}: up to date, {} pinned\n", relocked.pins()),
+        (_, true) if !relocked.is_written() => format!("there is no {path}: `lock` writes it\n"),
         (changed, true) => {
             let right = if moved { "lock --update" } else { "lock" };
             format!("{path}: {changed} of what it says is not so any more: run `{right}`\n")

@@ -59,7 +59,7 @@ fn one(problem: &Problem, text: &dyn Fn(&str) -> Option<String>, style: Style) -
     }
     if let Some(code) = problem.code {
         let told = format!(
-            "`allow` the finding `{code}` if you want it so; Stagewright's {} tells more",
+            "`allow` the finding `{code}` if you want it so; {} of Stagewright tells more",
             code.page()
         );
         group = group.element(Level::NOTE.message(told));

@@ -293,6 +293,9 @@ impl fmt::Display for Place {
 impl fmt::Display for Audited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { secrets, layers, documents, logs, .. } = self;
+        if *secrets == 0 {
+            return f.write_str("no secret was given, so that none could be looked for");
+        }
         write!(
             f,
             "none of {secrets} secrets stands in {layers} layers, {documents} documents, and what {logs} steps printed"
